@@ -1,0 +1,61 @@
+# Drydock. `make help` lists the targets; everything sets up what it needs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+DATA ?=
+TASK ?= detect
+EPOCHS ?= 24
+IMG_SIZE ?= 320
+HP ?=
+TESTS ?= tests
+
+# the Python of an environment, made first if it is missing: $(call in,dev) -m pytest
+in = PYTHONPATH=.:entrypoints "$$(python3 -m local.environments $(1))"
+
+.PHONY: help train-local up down check test lint format golden bench folds starter-weights verify clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+train-local: ## train YOLO on this machine; DATA=<manifest, folder or s3://> TASK=detect|segment EPOCHS= IMG_SIZE= HP="k=v …"
+	@./drydock train yolo $(if $(DATA),--data $(DATA)) --hp task=$(TASK) --hp epochs=$(EPOCHS) --hp img-size=$(IMG_SIZE) $(addprefix --hp ,$(HP))
+
+up: ## start the emulator in the background
+	@./drydock up
+
+down: ## stop it
+	@./drydock down
+
+check: ## look at this machine: what Drydock needs, what is missing, how to mend it
+	@./drydock check
+
+test: ## run the tests; TESTS=<path> for a part
+	@$(call in,dev) -m pytest $(TESTS) -m "not slow"
+
+lint: ## ruff and mypy --strict; the programs are checked in their own environment
+	@$(call in,dev) -m ruff check . && $(call in,dev) -m ruff format --check .
+	@$(call in,dev) -m mypy local
+	@$(call in,dev) -m mypy --python-executable "$$(python3 -m local.environments pytorch)" entrypoints
+
+format: ## rewrite the code as ruff formats it
+	@$(call in,dev) -m ruff check --fix-only --quiet . ; $(call in,dev) -m ruff format .
+
+golden: ## record the generated files again: entrypoints/programs.json, docs/api-coverage.md
+	@$(call in,dev) -m tests.golden
+
+bench: ## measure, in ratios where there is a peer; figures go to docs/benchmarks.md
+	@$(call in,dev) -m tests.bench
+
+folds: ## 5-fold cross-validation on real photographs; DATA=<manifest>
+	@$(call in,dev) -m tests.bench.folds $(DATA) --task $(TASK)
+
+starter-weights: ## train entrypoints/weights/yolov8n-seg.safetensors again (over an hour on 2 cores)
+	@$(call in,pytorch) entrypoints/starter.py
+
+verify: ## every test at its full size
+	@$(call in,dev) -m pytest tests
+
+clean: ## remove environments, emulator state, runs and caches
+	@./drydock down 2>/dev/null || true
+	@rm -rf .venvs .drydock runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
