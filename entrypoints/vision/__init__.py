@@ -1,0 +1,1 @@
+"""Vision for programs: data formats, images, masks, boxes, splits, pictures and made-up samples."""

@@ -1,0 +1,175 @@
+"""Lookout for Vision and Ground Truth manifests: JSON Lines that name an image, a label and a mask.
+
+A pixel belongs to a class where its colour stands in the colour map *of that line* and its alpha is at least 128; its
+instances are the 8-connected components of 16 pixels and more. A mask of another size than its image stands for
+"nothing here" if it holds background only, else it is an error. The image's EXIF orientation applies to its mask too,
+unless the mask has one of its own or already has the size of the image as displayed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from optml.errors import Refusal
+from vision import images, masks
+from vision.formats import manifest
+from vision.formats.manifest import Line
+from vision.formats.resolve import Resolver
+from vision.record import Dataset, Instance, Sample, build
+
+OPAQUE = 128
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """How an image is stored, and its EXIF orientation."""
+
+    stored: tuple[int, int]  # width, height
+    orientation: int
+
+    @property
+    def displayed(self) -> tuple[int, int]:
+        return (self.stored[1], self.stored[0]) if self.orientation >= 5 else self.stored
+
+
+@dataclass
+class _Counts:
+    """What the reader decided on the way, for the data set's notes."""
+
+    specks: int = 0
+    other_size: int = 0
+    rotated: int = 0
+    marked_normal: int = 0
+    empty_anomalies: int = 0
+
+
+def load(file: Path, channel: Path) -> Dataset:
+    """The data set of a manifest whose references lie in `channel`; Refusal that names the line for a fault in it."""
+    lines = list(manifest.read(file))
+    if not lines:
+        raise Refusal(f"manifest {file.name} is empty", "write one JSON object a line")
+    _require_masks(file, lines)
+    classes = sorted({name for line in lines for name in line.colors.values() if name})
+    resolver, counts = Resolver(file, channel), _Counts()
+    samples = [_sample(line, resolver, channel, classes, counts) for line in lines]
+    return build(classes, samples, [*(line.conflict for line in lines if line.conflict), *_notes(counts, resolver)])
+
+
+def _require_masks(file: Path, lines: Sequence[Line]) -> None:
+    anomalies = [line for line in lines if line.anomalous]
+    bare = [line for line in anomalies if not line.mask]
+    if not bare:
+        return
+    if len(bare) == len(anomalies):
+        raise Refusal(
+            f"{file.name} is a classification manifest: none of its {len(anomalies)} anomalies has a mask, "
+            "and detection and segmentation need masks",
+            "use a manifest whose anomalies have anomaly-mask-ref",
+        )
+    raise Refusal(
+        f"an anomaly without a mask ({bare[0].where}; {len(bare)} of {len(anomalies)} anomalies lack one)",
+        "add its anomaly-mask-ref, or remove the line: it would be trained on as if nothing were wrong",
+    )
+
+
+def _sample(line: Line, resolver: Resolver, channel: Path, classes: list[str], counts: _Counts) -> Sample:
+    image = resolver.find(line.image, line.where, "image")
+    with images.opened(image) as opened:
+        frame = _Frame(opened.size, images.orientation(opened))
+    instances: list[Instance] = []
+    if line.mask:
+        mask = resolver.find(line.mask, line.where, "mask")
+        labels = _labels(mask, line, classes, frame, counts)
+        instances = _instances(labels, counts)
+    counts.marked_normal += bool(instances) and line.anomalous is False
+    counts.empty_anomalies += not instances and line.anomalous is True
+    name = image.relative_to(channel.absolute()).as_posix()
+    return Sample(image, name, *frame.displayed, tuple(instances), line.where)
+
+
+def _labels(path: Path, line: Line, classes: list[str], frame: _Frame, counts: _Counts) -> NDArray[np.uint16] | None:
+    """(H, W) of class id + 1, 0 for background, as the image is displayed; None for a mask that says "nothing here"."""
+    with images.opened(path) as image:
+        pixels, own_turn = np.asarray(ImageOps.exif_transpose(image).convert("RGBA")), images.orientation(image)
+    labels = _classify(pixels, line, path.name, classes)
+    height, width = labels.shape
+    if own_turn == 1 and frame.orientation != 1 and (width, height) == frame.stored:
+        counts.rotated += 1
+        return _turned(labels, frame.orientation)
+    if (width, height) == frame.displayed:
+        return labels
+    if not labels.any():
+        counts.other_size += 1
+        return None
+    raise Refusal(
+        f"mask {path.name} is {width}x{height}, its image {frame.displayed[0]}x{frame.displayed[1]} ({line.where})",
+        "save the mask in the size of its image",
+    )
+
+
+def _classify(pixels: NDArray[np.uint8], line: Line, name: str, classes: list[str]) -> NDArray[np.uint16]:
+    """(H, W) of class id + 1 from (H, W, 4) RGBA, by the line's colours where alpha is at least 128."""
+    wide = pixels.astype(np.uint32)
+    codes = wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
+    opaque = pixels[..., 3] >= OPAQUE
+    labels = np.zeros(codes.shape, np.uint16)
+    known = np.zeros(codes.shape, bool)
+    for (red, green, blue), class_name in line.colors.items():
+        here = opaque & (codes == (red << 16 | green << 8 | blue))
+        known |= here
+        if class_name:
+            labels[here] = classes.index(class_name) + 1
+    unknown = codes[opaque & ~known]
+    if unknown.size:
+        code, count = Counter(unknown.tolist()).most_common(1)[0]
+        listed = ", ".join(f"#{r:02X}{g:02X}{b:02X}" for r, g, b in line.colors)
+        raise Refusal(
+            f"mask {name} has {count} pixels of colour #{code:06X}, which the colour map lacks ({line.where}; it has "
+            f"{listed})",
+            "add the colour to internal-color-map, as BACKGROUND if it is none of the classes",
+        )
+    return labels
+
+
+def _turned(labels: NDArray[np.uint16], turn: int) -> NDArray[np.uint16]:
+    image = Image.fromarray(labels)
+    image.getexif()[images.ORIENTATION] = turn
+    return np.asarray(ImageOps.exif_transpose(image))
+
+
+def _instances(labels: NDArray[np.uint16] | None, counts: _Counts) -> list[Instance]:
+    if labels is None:
+        return []
+    instances = []
+    for value in np.unique(labels[labels > 0]):
+        found, dropped = masks.components(labels == value)
+        counts.specks += dropped
+        instances += [_instance(component, int(value) - 1, labels.shape) for component in found]
+    return instances
+
+
+def _instance(component: masks.Component, class_id: int, size: tuple[int, ...]) -> Instance:
+    x1, y1, x2, y2 = component.box
+    full = np.zeros(size, bool)
+    full[y1:y2, x1:x2] = component.mask
+    box = (float(x1), float(y1), float(x2), float(y2))
+    return Instance(class_id, box, (size[0], size[1]), (masks.outline(component),), masks.encode(full))
+
+
+def _notes(counts: _Counts, resolver: Resolver) -> list[str]:
+    said = {
+        f"specks of under {masks.MINIMUM_AREA_PX} px (8-connected) dropped from masks": counts.specks,
+        "background-only masks of another size than their image taken as empty": counts.other_size,
+        "masks turned by the EXIF orientation of their image": counts.rotated,
+        "images labelled normal whose mask marks a defect: the mask counts": counts.marked_normal,
+        "anomalies whose mask marks nothing: trained on as negatives": counts.empty_anomalies,
+        "references found by the end of their path only": len(resolver.by_suffix),
+    }
+    return [f"{count} {text}" for text, count in said.items() if count]

@@ -1,0 +1,148 @@
+"""Lines of Lookout for Vision and Ground Truth manifests, and what has to travel along (standard library only)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optml.errors import Refusal
+from vision.formats.resolve import Resolver
+
+LEVELS = 3  # how many folders above a manifest its references are looked for
+CLASSIFICATION, SEGMENTATION = "image-classification", "semantic-segmentation"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a manifest."""
+
+    where: str  # "file:line"
+    image: str  # reference
+    anomalous: bool | None  # by the class name, else by the label; None where the line has neither
+    conflict: str  # how the class name and the label disagree, "" where they do not
+    mask: str | None  # reference
+    colors: dict[tuple[int, int, int], str]  # colour in the mask -> class name; the background's class is ""
+
+
+def read(manifest: Path) -> Iterator[Line]:
+    """The lines of a manifest in their order; Refusal that names file and line for one that does not parse."""
+    try:
+        text = manifest.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refusal(
+            f"manifest {manifest} cannot be read: {error}", "save it as UTF-8, one JSON object a line"
+        ) from error
+    for number, content in enumerate(text.split("\n"), 1):
+        if content.strip():
+            yield _line(content, f"{manifest.name}:{number}")
+
+
+def references(manifest: Path) -> list[Path]:
+    """The files a manifest refers to (each once, images first), found near it; Refusal for one that is missing."""
+    return _gather(manifest)[1]
+
+
+def common_root(manifest: Path) -> Path:
+    """The nearest folder above a manifest that holds it and all its references: what DATA=<manifest> takes along."""
+    return _gather(manifest)[0]
+
+
+def _gather(manifest: Path) -> tuple[Path, list[Path]]:
+    manifest = manifest.absolute()
+    lines = list(read(manifest))
+    wanted = [(line.image, line.where, "image") for line in lines]
+    wanted += [(line.mask, line.where, "mask") for line in lines if line.mask]
+    missing: Refusal | None = None
+    for root in list(manifest.parents)[: LEVELS + 1]:
+        if root in (Path.home(), Path(root.anchor)) and root != manifest.parent:
+            break
+        resolver = Resolver(manifest, root)
+        try:
+            found = [resolver.find(*reference) for reference in wanted]
+        except Refusal as refusal:
+            missing = refusal
+            continue
+        return root, list(dict.fromkeys(found))
+    raise missing or Refusal(f"manifest {manifest} has no folder above it", "move it into a folder with its images")
+
+
+def _line(content: str, where: str) -> Line:
+    try:
+        entry = json.loads(content)
+    except json.JSONDecodeError as error:
+        raise Refusal(
+            f"not JSON: {error.msg} at column {error.colno} ({where})", "write one JSON object a line"
+        ) from error
+    if not isinstance(entry, dict) or not isinstance(entry.get("source-ref"), str):
+        raise Refusal(f'no "source-ref" ({where})', 'every line needs {"source-ref": "path or s3:// of an image", ...}')
+    kinds = _attributes(entry, where)
+    label, mask = kinds.get(CLASSIFICATION), kinds.get(SEGMENTATION)
+    anomalous, conflict = _anomalous(entry, label, where) if label else (None, "")
+    if not mask:
+        return Line(where, entry["source-ref"], anomalous, conflict, None, {})
+    if not isinstance(entry.get(mask), str):
+        raise Refusal(f'"{mask}-metadata" describes a mask, but there is no "{mask}" ({where})', "add the mask's path")
+    return Line(where, entry["source-ref"], anomalous, conflict, entry[mask], _colors(entry[f"{mask}-metadata"], where))
+
+
+def _attributes(entry: dict[str, Any], where: str) -> dict[str, str]:
+    """Attribute name by kind, from the `type` of each `<name>-metadata`."""
+    kinds: dict[str, str] = {}
+    for key, metadata in entry.items():
+        if not key.endswith("-metadata") or not isinstance(metadata, dict) or "type" not in metadata:
+            continue
+        kind = str(metadata["type"]).rpartition("/")[2]
+        if kind not in (CLASSIFICATION, SEGMENTATION):
+            raise Refusal(
+                f'"{key}" is of type {metadata["type"]!r} ({where})',
+                f"types that are read: groundtruth/{CLASSIFICATION}, groundtruth/{SEGMENTATION}",
+            )
+        if kind in kinds:
+            raise Refusal(f'both "{kinds[kind]}" and "{key[:-9]}" are of type {kind} ({where})', "keep one of them")
+        kinds[kind] = key.removesuffix("-metadata")
+    if (orphan := "anomaly-mask-ref") in entry and SEGMENTATION not in kinds:
+        raise Refusal(f'"{orphan}" lacks its "{orphan}-metadata" ({where})', "add it, with type and internal-color-map")
+    return kinds
+
+
+def _anomalous(entry: dict[str, Any], label: str, where: str) -> tuple[bool | None, str]:
+    """Whether the class name says anomaly, and how the label contradicts it: the class name is trusted."""
+    name, value = entry[f"{label}-metadata"].get("class-name"), entry.get(label)
+    by_label = {"0": False, "1": True}.get(str(value).strip())
+    if name is None:
+        return by_label, ""
+    if not isinstance(name, str):
+        raise Refusal(f'"class-name" is {name!r}, not a text ({where})', 'write "normal" or "anomaly"')
+    by_name = name.strip().lower() != "normal"
+    if by_label in (None, by_name):
+        return by_name, ""
+    return by_name, f'{where}: label {value} but class-name "{name}": the class-name counts'
+
+
+def _colors(metadata: dict[str, Any], where: str) -> dict[tuple[int, int, int], str]:
+    entries = metadata.get("internal-color-map")
+    if not isinstance(entries, dict) or not entries:
+        raise Refusal(f'the mask has no "internal-color-map" ({where})', "add one: the classes and their hex colours")
+    colors: dict[tuple[int, int, int], str] = {}
+    for key, entry in entries.items():
+        name, code = (entry.get("class-name"), entry.get("hex-color")) if isinstance(entry, dict) else (None, None)
+        digits = str(code).removeprefix("#")
+        if not isinstance(name, str) or not name.strip() or len(digits) != 6 or not _is_hex(digits):
+            raise Refusal(
+                f'entry "{key}" of the internal-color-map is {json.dumps(entry)} ({where})',
+                'write {"class-name": "cracked", "hex-color": "#23A436"}',
+            )
+        color = (int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16))
+        name = "" if name.strip().lower() == "background" else name.strip()
+        if colors.setdefault(color, name) != name:
+            raise Refusal(
+                f"colour #{digits.upper()} stands for two classes ({where})", "give each class its own colour"
+            )
+    return colors
+
+
+def _is_hex(digits: str) -> bool:
+    return all(digit in "0123456789abcdefABCDEF" for digit in digits)

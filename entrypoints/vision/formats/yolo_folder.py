@@ -1,0 +1,239 @@
+"""YOLO folders: data.yaml, images, and a text file an image with one line an object, normalised to 0..1.
+
+A line is `class cx cy w h` (box) or `class x1 y1 x2 y2 x3 y3 …` (polygon). `images` in an image's path becomes
+`labels` in its label file's. An image whose label file is empty or missing is a negative.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from optml.errors import Refusal
+from vision import images
+from vision.formats import yolo_label
+from vision.record import Dataset, Sample, build
+
+SPLITS = {"train": "train", "val": "validation", "test": "test"}
+SMALLEST_PX = 10  # Ultralytics leaves smaller images out
+END_OF_JPEG = b"\xff\xd9"
+
+
+@dataclass
+class _Reading:
+    """One reading of a data set: what it is read with, and what was decided on the way, for the notes."""
+
+    channel: Path
+    classes: tuple[str, ...]
+    unlabelled: int = 0
+    clipped: int = 0
+    repeated: int = 0
+
+
+def load(file: Path, channel: Path) -> Dataset:
+    """The data set of a data.yaml; its train, val and test parts are kept as the samples' split."""
+    settings = _settings(file)
+    classes = _classes(settings, file)
+    reading = _Reading(channel.absolute(), classes)
+    root = _root(settings, file)
+    samples = []
+    for split, key in _parts(settings):
+        for path in _images(settings.get(key) if key else "images", key, root, file):
+            samples.append(_sample(path, split, reading))
+    _check_parts(samples, file)
+    if samples and reading.unlabelled == len(samples):
+        first = _label_path(samples[0].image, reading.channel)
+        raise Refusal(
+            f"none of {len(samples)} images has a label file (looked for {first})", "put labels/ beside images/"
+        )
+    return build(classes, samples, _notes(reading))
+
+
+def save(folder: Path, train: Dataset, validation: Dataset, *, polygons: bool) -> Path:
+    """Write both parts below `folder` (a scratch folder, new) as Ultralytics reads them; the path of its data.yaml.
+
+    `polygons` writes outlines instead of boxes. Images are links, never changed; copies where Ultralytics would
+    rewrite the file (a JPEG that goes on behind its end).
+    """
+    for part, dataset in {"train": train, "val": validation}.items():
+        pictures, labels = folder / "images" / part, folder / "labels" / part
+        pictures.mkdir(parents=True)
+        labels.mkdir(parents=True)
+        for sample, name in zip(dataset.samples, flat_names(dataset), strict=True):
+            _place(sample, pictures / name)
+            size = (sample.width, sample.height)
+            lines = [yolo_label.write(i, size, polygon=polygons, where=sample.source) for i in sample.instances]
+            content = "".join(f"{line}\n" for line in lines)
+            (labels / name).with_suffix(".txt").write_text(content, encoding="utf-8")
+    settings = {
+        "path": str(folder.absolute()),
+        "train": "images/train",
+        "val": "images/val",
+        "names": dict(enumerate(train.classes)),
+    }
+    file = folder / "data.yaml"
+    file.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return file
+
+
+def flat_names(dataset: Dataset) -> list[str]:
+    """File names for the samples, in their order: unique, without folders, different in more than the suffix."""
+    taken: set[str] = set()
+    names = []
+    for sample in dataset.samples:
+        path = PurePosixPath(sample.name)
+        stem = base = "-".join(path.with_suffix("").parts)
+        number = 1
+        while stem in taken:
+            number += 1
+            stem = f"{base}-{number}"
+        taken.add(stem)
+        names.append(stem + path.suffix)
+    return names
+
+
+def _settings(file: Path) -> dict[str, Any]:
+    try:
+        settings = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise Refusal(f"{file.name} does not parse: {' '.join(str(error).split())}", "write it as YAML") from error
+    if not isinstance(settings, dict):
+        raise Refusal(f"{file.name} is no mapping", "write names: and train: at least")
+    return settings
+
+
+def _classes(settings: dict[str, Any], file: Path) -> tuple[str, ...]:
+    names = settings.get("names")
+    if isinstance(names, dict):
+        if sorted(names, key=str) != sorted(range(len(names)), key=str):
+            raise Refusal(f"names of {file.name} are numbered {sorted(names, key=str)}", "number them 0, 1, 2, …")
+        names = [names[i] for i in range(len(names))]
+    if not isinstance(names, list) or not names:
+        raise Refusal(f"{file.name} has no names", "add names: [first class, second class]")
+    if "nc" in settings and settings["nc"] != len(names):
+        raise Refusal(f"{file.name} says nc: {settings['nc']} but lists {len(names)} names", "make the two agree")
+    classes = tuple(str(name) for name in names)
+    if len(set(classes)) < len(classes):
+        raise Refusal(f"{file.name} lists a class name twice: {', '.join(classes)}", "give each class its own name")
+    return classes
+
+
+def _root(settings: dict[str, Any], file: Path) -> Path:
+    """`path` of data.yaml where that folder exists beside it, else the folder of data.yaml (it was made elsewhere)."""
+    declared = settings.get("path")
+    here = file.absolute().parent
+    return here / declared if isinstance(declared, str) and (here / declared).is_dir() else here
+
+
+def _parts(settings: dict[str, Any]) -> list[tuple[str, str]]:
+    """(split, key in data.yaml); with none of the keys, all of images/ without a split."""
+    return [(split, key) for key, split in SPLITS.items() if settings.get(key)] or [("", "")]
+
+
+def _images(value: object, key: str, root: Path, file: Path) -> Iterator[Path]:
+    for entry in value if isinstance(value, list) else [value]:
+        path = _existing(root, str(entry))
+        if path is None:
+            what = f'"{key}: {entry}" of {file.name}' if key else f"a folder images/ beside {file.name}"
+            raise Refusal(f"{what} does not exist (looked in {root})", "write the path relative to data.yaml")
+        if path.is_dir():
+            yield from images.find(path)
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+            if not line.strip():
+                continue
+            image = _existing(path.parent, line.strip()) or _existing(root, line.strip())
+            if image is None:
+                raise Refusal(f"no image {line.strip()} ({path.name}:{number})", "correct the line or add the image")
+            yield image
+
+
+def _existing(root: Path, entry: str) -> Path | None:
+    """The path of an entry below `root`; `../images`, which Roboflow writes for `images`, counts as such."""
+    for candidate in (root / entry, root / entry.removeprefix("../")):
+        if candidate.exists():
+            return Path(os.path.normpath(candidate))
+    return None
+
+
+def _check_parts(samples: list[Sample], file: Path) -> None:
+    first: dict[str, str] = {}
+    for sample in samples:
+        split = first.setdefault(sample.name, sample.split)
+        if split != sample.split:
+            raise Refusal(
+                f"{sample.name} is in both the {split} and the {sample.split} part of {file.name}",
+                "leave val out of data.yaml to have some of train set aside",
+            )
+
+
+def _sample(path: Path, split: str, reading: _Reading) -> Sample:
+    channel = reading.channel
+    if not path.is_relative_to(channel):
+        raise Refusal(f"image {path} lies outside the channel {channel}", "correct the paths of data.yaml")
+    width, height = images.image_size(path)
+    label = _label_path(path, channel)
+    name, where = path.relative_to(channel).as_posix(), label.relative_to(channel).as_posix()
+    if not label.is_file():
+        reading.unlabelled += 1
+        return Sample(path, name, width, height, (), where, split)
+    try:
+        lines = label.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise Refusal(f"{where} is no text file: {error}", "write one line an object: class cx cy w h") from error
+    instances = []
+    seen: set[str] = set()
+    for number, line in enumerate(lines, 1):
+        text = " ".join(line.split())
+        if text in seen:
+            reading.repeated += 1
+        elif text:
+            seen.add(text)
+            instance, clipped = yolo_label.parse(text, f"{where}:{number}", (width, height), reading.classes)
+            instances.append(instance)
+            reading.clipped += clipped
+    return Sample(path, name, width, height, tuple(instances), where, split)
+
+
+def _label_path(image: Path, channel: Path) -> Path:
+    parts = list(image.relative_to(channel).parts)
+    if "images" in parts[:-1]:
+        parts[len(parts) - 2 - parts[-2::-1].index("images")] = "labels"
+    return channel.joinpath(*parts).with_suffix(".txt")
+
+
+def _notes(reading: _Reading) -> list[str]:
+    said = {
+        "images without a label file taken as negatives": reading.unlabelled,
+        "objects clipped to their image": reading.clipped,
+        "repeated label lines dropped": reading.repeated,
+    }
+    return [f"{count} {text}" for text, count in said.items() if count]
+
+
+def _place(sample: Sample, target: Path) -> None:
+    if min(sample.width, sample.height) < SMALLEST_PX:
+        raise Refusal(
+            f"image {sample.name} is {sample.width}x{sample.height}, too small to train on ({sample.source})",
+            f"leave images of under {SMALLEST_PX} pixels out",
+        )
+    if not _runs_on(sample.image):
+        target.symlink_to(sample.image.absolute())
+        return
+    shutil.copyfile(sample.image, target)
+    with target.open("ab") as file:
+        file.write(END_OF_JPEG)
+
+
+def _runs_on(path: Path) -> bool:
+    with path.open("rb") as file:
+        if file.read(2) != b"\xff\xd8":
+            return False
+        file.seek(-2, os.SEEK_END)
+        return file.read() != END_OF_JPEG

@@ -1,0 +1,239 @@
+"""Pictures of data and results: boxes and masks on images, contact sheets, and the charts of a training run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from PIL import Image, ImageDraw, ImageFont
+
+from vision import masks
+from vision.images import Array
+from vision.record import Box, Sample
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLORS = ("#D7263D", "#1B7FBD", "#2E9E4F", "#E08E0B", "#7B4FB3", "#0FA3A3", "#C2408F", "#6B5B2A")
+INK, FAINT, PAPER = "#22262B", "#8A9199", "#FFFFFF"
+GAP_PX = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Mark:
+    """What is drawn for one object; `score` is None for ground truth."""
+
+    class_id: int
+    label: str
+    box: Box
+    mask: masks.Mask | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One image of a contact sheet with its ground truth and its predictions."""
+
+    title: str
+    image: Array
+    truth: Sequence[Mark]
+    predicted: Sequence[Mark]
+
+
+def truth(sample: Sample, classes: Sequence[str]) -> list[Mark]:
+    """The marks of a sample's instances."""
+    return [Mark(i.class_id, classes[i.class_id], i.box, i.mask) for i in sample.instances]
+
+
+def predictions(entries: Sequence[Mapping[str, Any]]) -> list[Mark]:
+    """The marks of the `predictions` of docs/contract.md."""
+    return [
+        Mark(e["class_id"], e["class"], tuple(e["box"]), masks.decode(e["mask"]) if e.get("mask") else None, e["score"])
+        for e in entries
+    ]
+
+
+def draw(image: Array, marks: Sequence[Mark]) -> Array:
+    """A copy of an image (H, W, 3) with its marks; lines and letters in proportion to the image."""
+    scale = max(image.shape[:2]) / 640
+    width, font = max(2, round(2.5 * scale)), ImageFont.load_default(max(11, round(17 * scale)))
+    canvas = Image.fromarray(_tinted(image, marks))
+    pen = ImageDraw.Draw(canvas)
+    for mark in marks:
+        pen.rectangle(_inner(mark.box, canvas.size), outline=_color(mark), width=width)
+    for mark in marks:
+        _tag(pen, mark, font, width, canvas.size)
+    return np.array(canvas)
+
+
+def contact_sheet(path: Path, rows: Sequence[Row], *, columns: int = 3, tile_px: int = 240) -> None:
+    """Write pairs of ground truth (left) and prediction (right), `columns` pairs a line, as PNG or JPEG."""
+    columns = min(columns, len(rows)) or 1
+    pairs = [_pair(row, tile_px) for row in rows]
+    lines = [pairs[i : i + columns] for i in range(0, len(pairs), columns)]
+    heights = [max(pair.height for pair in line) for line in lines]
+    stride = 2 * tile_px + 4 + 3 * GAP_PX
+    sheet = Image.new("RGB", (columns * stride + GAP_PX, sum(heights) + 3 * GAP_PX * len(lines) + GAP_PX), PAPER)
+    top = 2 * GAP_PX
+    for line, height in zip(lines, heights, strict=True):
+        for column, pair in enumerate(line):
+            sheet.paste(pair, (2 * GAP_PX + column * stride, top))
+        top += height + 3 * GAP_PX
+    sheet.save(path, quality=90)
+
+
+def curves(path: Path, rows: Sequence[Mapping[str, str | float]]) -> None:
+    """Write training curves from the rows of a results.csv (`epoch`, `train/…`, `val/…`, `metrics/…`) as PNG."""
+    names = [name.strip() for name in rows[0]] if rows else []
+    table = {name: [float(value) for value in column] for name, column in _columns(rows).items()}
+    losses = list(dict.fromkeys(n.partition("/")[2] for n in names if n.startswith(("train/", "val/"))))
+    scores = [n for n in names if n.startswith("metrics/")]
+    figure, axes = _figure(len(losses) + bool(scores))
+    epochs = table.get("epoch", list(range(1, len(rows) + 1)))
+    for axis, loss in zip(axes, losses, strict=False):
+        series = {part: table[f"{part}/{loss}"] for part in ("train", "val") if f"{part}/{loss}" in table}
+        _lines(axis, epochs, series, loss.replace("_", " "))
+    if scores:
+        _lines(axes[-1], epochs, {n.removeprefix("metrics/"): table[n] for n in scores}, "validation scores")
+        axes[-1].set_ylim(0, 1.02)
+    figure.savefig(path, dpi=110)
+
+
+def precision_recall(
+    path: Path, recall: ArrayLike, precision: ArrayLike, classes: Sequence[str], average_precision: Sequence[float]
+) -> None:
+    """Write a PNG of precision (C, N) over recall (N,), a line a class, with each class's average precision."""
+    figure, (axis,) = _figure(1, width=5.2)
+    for i, (name, curve) in enumerate(zip(classes, np.atleast_2d(precision), strict=True)):
+        label = f"{name}  AP50 {average_precision[i]:.3f}"
+        axis.plot(np.asarray(recall), curve, color=COLORS[i % len(COLORS)], lw=2, label=label)
+        axis.fill_between(np.asarray(recall), curve, color=COLORS[i % len(COLORS)], alpha=0.08, lw=0)
+    axis.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
+    axis.set_title("precision and recall at IoU 0.5", loc="left", fontsize=11)
+    axis.legend(frameon=False, loc="lower left")
+    figure.savefig(path, dpi=110)
+
+
+def confusion(path: Path, matrix: ArrayLike, classes: Sequence[str]) -> None:
+    """Write a PNG of counts (C + 1, C + 1), [predicted, true]; the last of each is "nothing there"."""
+    counts = np.asarray(matrix, float)
+    names = [*classes, "background"]
+    figure, (axis,) = _figure(1, width=max(4.4, 2.6 + 0.75 * len(names)), height=max(3.8, 2 + 0.7 * len(names)))
+    shares = counts / np.maximum(counts.sum(axis=0, keepdims=True), 1)
+    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1.15)
+    for y, x in np.ndindex(counts.shape):
+        if y < len(classes) or x < len(classes):
+            axis.text(x, y, f"{counts[y, x]:.0f}", ha="center", va="center", color=PAPER if shares[y, x] > 0.6 else INK)
+    axis.set_xticks(range(len(names)), names, rotation=0 if len(names) < 5 else 40)
+    axis.set_yticks(range(len(names)), names)
+    axis.set(xlabel="true", ylabel="predicted")
+    axis.set_title("confusion, number of objects", loc="left", fontsize=11)
+    axis.grid(visible=False)
+    axis.tick_params(length=0)
+    figure.savefig(path, dpi=110)
+
+
+def _tinted(image: Array, marks: Sequence[Mark]) -> Array:
+    tinted = image.copy()
+    for mark in marks:
+        if mark.mask is not None:
+            color = np.array([int(_color(mark)[i : i + 2], 16) for i in (1, 3, 5)])
+            tinted[mark.mask] = (tinted[mark.mask] * 0.55 + color * 0.45).astype(np.uint8)
+    return tinted
+
+
+def _inner(box: Box, size: tuple[int, int]) -> Box:
+    """The rectangle that Pillow draws, whose end pixels are part of it, inside the image."""
+    x1, y1 = min(max(0, box[0]), size[0] - 1), min(max(0, box[1]), size[1] - 1)
+    return x1, y1, max(x1, min(box[2], size[0]) - 1), max(y1, min(box[3], size[1]) - 1)
+
+
+def _tag(
+    pen: ImageDraw.ImageDraw,
+    mark: Mark,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    width: int,
+    size: tuple[int, int],
+) -> None:
+    text = mark.label if mark.score is None else f"{mark.label} {mark.score:.2f}"
+    _, top, right, bottom = pen.textbbox((0, 0), text, font=font)
+    wide, high = right + 3 * width, bottom - top + 3 * width
+    x = max(0, min(mark.box[0], size[0] - wide))
+    y = mark.box[1] - high + width if mark.box[1] >= high else max(0, min(mark.box[1], size[1] - high))
+    pen.rectangle((x, y, x + wide, y + high), fill=_color(mark))
+    pen.text((x + 1.5 * width, y + 1.5 * width - top), text, fill=PAPER, font=font)
+
+
+def _pair(row: Row, tile_px: int) -> Image.Image:
+    tiles = [_tile(row.image, marks, tile_px) for marks in (row.truth, row.predicted)]
+    font = ImageFont.load_default(13)
+    head = 20
+    pair = Image.new("RGB", (2 * tile_px + 4, tiles[0].height + head), PAPER)
+    pen = ImageDraw.Draw(pair)
+    pen.text((0, 0), _shortened(row.title, font, tile_px), fill=INK, font=font)
+    pen.text((2 * tile_px + 4, 0), "truth | prediction", fill=FAINT, font=font, anchor="ra")
+    for i, tile in enumerate(tiles):
+        pair.paste(tile, (i * (tile_px + 4), head))
+    return pair
+
+
+def _tile(image: Array, marks: Sequence[Mark], tile_px: int) -> Image.Image:
+    """The image `tile_px` wide with its marks, drawn after scaling so that they stay legible."""
+    scale = tile_px / image.shape[1]
+    size = (tile_px, max(1, round(image.shape[0] * scale)))
+    small = np.array(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3))
+    return Image.fromarray(draw(small, [_scaled(mark, scale, size) for mark in marks]))
+
+
+def _scaled(mark: Mark, scale: float, size: tuple[int, int]) -> Mark:
+    x1, y1, x2, y2 = (value * scale for value in mark.box)
+    mask = None if mark.mask is None else np.asarray(Image.fromarray(mark.mask).resize(size, Image.Resampling.NEAREST))
+    return Mark(mark.class_id, mark.label, (x1, y1, x2, y2), mask, mark.score)
+
+
+def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width_px: int) -> str:
+    if font.getlength(text) <= width_px:
+        return text
+    while text and font.getlength(f"…{text}") > width_px:
+        text = text[1:]
+    return f"…{text}"
+
+
+def _color(mark: Mark) -> str:
+    return COLORS[mark.class_id % len(COLORS)]
+
+
+def _columns(rows: Sequence[Mapping[str, str | float]]) -> dict[str, list[str | float]]:
+    return {name.strip(): [row[name] for row in rows] for name in rows[0]} if rows else {}
+
+
+def _figure(panels: int, width: float = 3.6, height: float = 3.8) -> tuple[Figure, list[Axes]]:
+    """A figure of panels side by side, drawn by Agg; matplotlib's global state is not touched."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width * max(1, panels), height), layout="constrained", facecolor=PAPER)
+    FigureCanvasAgg(figure)
+    axes = [figure.add_subplot(1, max(1, panels), i + 1) for i in range(max(1, panels))]
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(visible=True, color="#E6E9EC", lw=0.8)
+        axis.set_axisbelow(True)
+        axis.tick_params(colors=INK, labelsize=9)
+    return figure, axes
+
+
+def _lines(axis: Axes, epochs: Sequence[float], series: Mapping[str, Sequence[float]], title: str) -> None:
+    for i, (name, values) in enumerate(series.items()):
+        finite = [value if np.isfinite(value) else np.nan for value in values]
+        axis.plot(
+            epochs, finite, color=COLORS[i % len(COLORS)], lw=1.8, label=name, marker="o" if len(values) < 3 else ""
+        )
+    axis.set_title(title, loc="left", fontsize=11)
+    axis.set_xlabel("epoch", fontsize=9)
+    axis.legend(frameon=False, fontsize=8)

@@ -1,0 +1,97 @@
+"""What every data format is read into: a data set of samples, each an image with its instances.
+
+Boxes are xyxy in pixels of the displayed image (EXIF orientation applied), half-open: a mask that covers
+columns 10 to 19 has x1 = 10 and x2 = 20. Masks are kept compressed and decoded when asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optml.errors import Refusal
+from vision import masks
+
+Box = tuple[float, float, float, float]
+Polygon = NDArray[np.float64]  # (N, 2) x, y in pixels, closed implicitly, filled by the even-odd rule
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """One object of a sample; `polygons` and `mask` are None where the source gives a box only."""
+
+    class_id: int
+    box: Box
+    size: tuple[int, int]  # height, width of the image
+    polygons: tuple[Polygon, ...] | None = None
+    rle: masks.Rle | None = None
+
+    @property
+    def mask(self) -> masks.Mask | None:
+        """(H, W) bool, decoded at each call."""
+        if self.rle is not None:
+            return masks.decode(self.rle)
+        if self.polygons is not None:
+            return masks.rasterise(self.polygons, *self.size)
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One image with its instances; an image without instances is a negative and is trained on as one."""
+
+    image: Path
+    name: str  # the image's path in its channel, "/" between parts: the sample's identity
+    width: int
+    height: int
+    instances: tuple[Instance, ...]
+    source: str  # where the annotation stands, "file:line"
+    split: str = ""  # "train", "validation" or "test" where the data set says so
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Samples and the classes their `class_id`s index; `notes` say what the reader skipped or decided."""
+
+    classes: tuple[str, ...]
+    samples: tuple[Sample, ...]
+    has_masks: bool  # every instance has a mask, and there is at least one
+    notes: tuple[str, ...] = ()
+
+    def subset(self, samples: Sequence[Sample]) -> Dataset:
+        return replace(self, samples=tuple(samples))
+
+
+def build(classes: Sequence[str], samples: Sequence[Sample], notes: Sequence[str] = ()) -> Dataset:
+    """The data set of `samples`; refuses two samples of one image, which would leak between splits."""
+    first: dict[str, Sample] = {}
+    for sample in samples:
+        other = first.setdefault(sample.name, sample)
+        if other is not sample:
+            raise Refusal(
+                f"{sample.name} is annotated twice ({other.source} and {sample.source})",
+                "keep one of the two annotations",
+            )
+    instances = [instance for sample in samples for instance in sample.instances]
+    has_masks = bool(instances) and all(instance.polygons or instance.rle for instance in instances)
+    return Dataset(tuple(classes), tuple(samples), has_masks, tuple(notes))
+
+
+def aligned(dataset: Dataset, classes: Sequence[str]) -> Dataset:
+    """`dataset` with its class ids as indices of `classes`, matched by name (a validation channel's, say)."""
+    unknown = [name for name in dataset.classes if name not in classes]
+    if unknown:
+        raise Refusal(
+            f"class {unknown[0]!r} is not among the training classes ({', '.join(classes) or 'none'})",
+            "use the same class names in every channel",
+        )
+    index = [list(classes).index(name) for name in dataset.classes]
+    samples = [
+        replace(s, instances=tuple(replace(i, class_id=index[i.class_id]) for i in s.instances))
+        for s in dataset.samples
+    ]
+    return replace(dataset, classes=tuple(classes), samples=tuple(samples))

@@ -1,0 +1,92 @@
+"""Splits of a data set: stratified by the set of classes of a sample, decided by names and a seed, not by order.
+
+Samples without instances are a stratum of their own, so negatives are shared out like every class. Samples that the
+data set sets aside for testing go into neither part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections import defaultdict
+from pathlib import Path
+
+from optml.errors import Refusal
+from vision.record import Dataset, Sample
+
+
+def given(dataset: Dataset) -> tuple[Dataset, Dataset] | None:
+    """The (train, validation) parts that the data set itself declares, None where it declares no validation part."""
+    validation = [sample for sample in dataset.samples if sample.split == "validation"]
+    if not validation:
+        return None
+    return dataset.subset([s for s in dataset.samples if s.split in {"train", ""}]), dataset.subset(validation)
+
+
+def split(dataset: Dataset, fraction: float = 0.2, seed: int = 0) -> tuple[Dataset, Dataset]:
+    """(train, validation); every stratum gives its `fraction` to validation, within one sample.
+
+    The only sample of a stratum stays in train. Refusal if either part would be empty.
+    """
+    if not 0 < fraction < 1:
+        raise Refusal(f"validation fraction {fraction} is not between 0 and 1", "use 0.2, for one sample in five")
+    chosen: set[str] = set()
+    pool = [sample for stratum in _strata(dataset, seed) if len(stratum) > 1 for sample in stratum]
+    for position, sample in enumerate(pool):
+        if math.floor((position + 1) * fraction + 0.5) > math.floor(position * fraction + 0.5):
+            chosen.add(sample.name)
+    if not chosen and pool:
+        chosen.add(pool[0].name)
+    parts = _parts(dataset, chosen)
+    if not parts[0].samples or not parts[1].samples:
+        raise Refusal(
+            f"{len(_usable(dataset))} samples are too few to set some aside for validation",
+            "add images, or give a validation channel",
+        )
+    return parts
+
+
+def k_folds(dataset: Dataset, k: int = 5, seed: int = 0) -> list[tuple[Dataset, Dataset]]:
+    """K (train, validation) pairs; every sample is in one validation part, strata and totals even within one sample."""
+    if not 2 <= k <= len(_usable(dataset)):
+        raise Refusal(
+            f"{len(_usable(dataset))} samples cannot make {k} folds", "use 2 folds or more, at most one a sample"
+        )
+    ordered = [sample for stratum in _strata(dataset, seed) for sample in stratum]
+    return [_parts(dataset, {sample.name for sample in ordered[fold::k]}) for fold in range(k)]
+
+
+def write_split(path: Path, train: Dataset, validation: Dataset, *, seed: int, fraction: float | None = None) -> None:
+    """Write down who went where, as JSON; `fraction` is None where the data set declared the split itself."""
+    record = {
+        "seed": seed,
+        "fraction": fraction,
+        "classes": list(train.classes),
+        "train": sorted(sample.name for sample in train.samples),
+        "validation": sorted(sample.name for sample in validation.samples),
+    }
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def _strata(dataset: Dataset, seed: int) -> list[list[Sample]]:
+    strata: dict[tuple[str, ...], list[Sample]] = defaultdict(list)
+    for sample in _usable(dataset):
+        strata[tuple(sorted({dataset.classes[i.class_id] for i in sample.instances}))].append(sample)
+    return [sorted(strata[classes], key=lambda sample: _rank(sample, seed)) for classes in sorted(strata)]
+
+
+def _rank(sample: Sample, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}:{sample.name}".encode()).digest()
+
+
+def _usable(dataset: Dataset) -> list[Sample]:
+    return [sample for sample in dataset.samples if sample.split != "test"]
+
+
+def _parts(dataset: Dataset, validation: set[str]) -> tuple[Dataset, Dataset]:
+    samples = _usable(dataset)
+    train, held_out = ([s for s in samples if (s.name in validation) == part] for part in (False, True))
+    return dataset.subset(train), dataset.subset(held_out)

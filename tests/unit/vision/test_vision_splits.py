@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from optml.errors import Refusal
+from vision import splits
+from vision.record import Dataset, Instance, Sample, aligned, build
+
+
+def data(counts: dict[tuple[int, ...], int], split: str = "") -> Dataset:
+    """As many samples of each set of classes as asked."""
+    samples = [
+        Sample(
+            Path(f"{ids}-{i}.jpg"),
+            f"{ids}-{i}.jpg",
+            10,
+            10,
+            tuple(Instance(c, (0, 0, 5, 5), (10, 10)) for c in ids),
+            "",
+            split,
+        )
+        for ids, count in counts.items()
+        for i in range(count)
+    ]
+    return build(("a", "b", "c"), samples)
+
+
+def strata(dataset: Dataset) -> Counter[frozenset[int]]:
+    return Counter(frozenset(i.class_id for i in sample.instances) for sample in dataset.samples)
+
+
+def names(dataset: Dataset) -> set[str]:
+    return {sample.name for sample in dataset.samples}
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(2, 30), min_size=4, max_size=4), st.sampled_from([0.1, 0.2, 0.25, 0.5]), st.integers(0, 99))
+def test_every_stratum_gives_its_share(counts, fraction, seed):
+    whole = data(dict(zip([(), (0,), (1, 2), (0, 0, 2)], counts, strict=True)))
+    train, validation = splits.split(whole, fraction, seed)
+    assert names(train) | names(validation) == names(whole)
+    assert not names(train) & names(validation)
+    for stratum, count in strata(whole).items():
+        assert abs(strata(validation)[stratum] - fraction * count) <= 1
+    assert abs(len(validation.samples) - fraction * len(whole.samples)) <= 1
+
+
+def test_the_order_of_samples_does_not_matter_and_the_seed_does():
+    whole = data({(): 20, (0,): 20})
+    backwards = whole.subset(whole.samples[::-1])
+    assert names(splits.split(whole, seed=3)[1]) == names(splits.split(backwards, seed=3)[1])
+    assert names(splits.split(whole, seed=3)[1]) != names(splits.split(whole, seed=4)[1])
+
+
+def test_the_only_sample_of_a_stratum_stays_in_train():
+    train, _ = splits.split(data({(): 9, (0,): 9, (1,): 1}), 0.5)
+    assert strata(train)[frozenset({1})] == 1
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 17), min_size=3, max_size=3), st.integers(2, 6), st.integers(0, 99))
+def test_folds_cover_every_sample_once_and_evenly(counts, k, seed):
+    whole = data(dict(zip([(), (0,), (1,)], counts, strict=True)))
+    if len(whole.samples) < k:
+        with pytest.raises(Refusal, match="cannot make"):
+            splits.k_folds(whole, k, seed)
+        return
+    folds = splits.k_folds(whole, k, seed)
+    assert sum((Counter(names(held_out)) for _, held_out in folds), Counter()) == Counter(names(whole))
+    assert all(names(train) == names(whole) - names(held_out) for train, held_out in folds)
+    sizes = [len(held_out.samples) for _, held_out in folds]
+    assert max(sizes) - min(sizes) <= 1
+    for stratum in strata(whole):
+        shares = [strata(held_out)[stratum] for _, held_out in folds]
+        assert max(shares) - min(shares) <= 1
+
+
+def test_a_split_that_the_data_set_declares_is_kept_and_test_samples_stay_out():
+    train, held_out, test = data({(): 3}, "train"), data({(0,): 2}, "validation"), data({(1,): 2}, "test")
+    whole = build(train.classes, [*train.samples, *held_out.samples, *test.samples])
+    given_train, given_validation = splits.given(whole)
+    assert (names(given_train), names(given_validation)) == (names(train), names(held_out))
+    assert splits.given(data({(): 3}, "train")) is None
+    parts = splits.split(whole.subset([*train.samples, *test.samples]))
+    assert names(parts[0]) | names(parts[1]) == names(train)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_few_samples_to_split_are_refused(count):
+    with pytest.raises(Refusal, match="too few"):
+        splits.split(data({(0,): count}))
+    with pytest.raises(Refusal, match="not between"):
+        splits.split(data({(0,): 5}), 1.0)
+
+
+def test_the_split_is_written_down(tmp_path):
+    train, validation = splits.split(data({(0,): 8}), 0.25, seed=5)
+    splits.write_split(tmp_path / "split.json", train, validation, seed=5, fraction=0.25)
+    written = json.loads((tmp_path / "split.json").read_text())
+    assert (set(written["train"]), set(written["validation"])) == (names(train), names(validation))
+    assert (written["seed"], written["fraction"]) == (5, 0.25)
+    assert [path.name for path in tmp_path.iterdir()] == ["split.json"]
+
+
+def test_classes_of_another_channel_are_matched_by_name():
+    other = replace(data({(0,): 1, (1,): 1}), classes=("b", "a"))
+    matched = aligned(other, ("a", "b", "c"))
+    assert [s.instances[0].class_id for s in matched.samples] == [1, 0]
+    with pytest.raises(Refusal, match="class 'b' is not among the training classes"):
+        aligned(other, ("a",))
+
+
+def test_an_image_that_is_annotated_twice_is_refused():
+    sample = data({(0,): 1}).samples[0]
+    with pytest.raises(Refusal, match=r"annotated twice \(m:1 and m:9\)"):
+        build(("a",), [replace(sample, source="m:1"), replace(sample, source="m:9")])
