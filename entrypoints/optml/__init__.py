@@ -1,0 +1,1 @@
+"""The platform contract for programs: everything between an algorithm and SageMaker, standard library only."""

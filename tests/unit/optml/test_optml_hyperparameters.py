@@ -1,0 +1,186 @@
+"""Hyperparameters: strings of a job become a checked dataclass or a refusal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from optml.errors import Refusal
+from optml.hyperparameters import decode, describe, field, parse
+
+
+@dataclass(frozen=True)
+class Settings:
+    model_size: str = field("n", help="which model", choices=("n", "s", "m"))
+    epochs: int = field(50, unit="epochs", minimum=1, recommended=(10, 200))
+    img_size: int = field(320, unit="pixels", minimum=32, multiple_of=32)
+    lr: float = field(0.01, minimum=0.0, maximum=1.0)
+    amp: bool = field(False)
+    seed: int | None = field(None, minimum=0)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Required:
+    classes: int = field(minimum=1)
+
+
+def refusal(raw: dict[str, str], cls: Any = Settings) -> Refusal:
+    with pytest.raises(Refusal) as refused:
+        parse(cls, raw)
+    return refused.value
+
+
+def test_nothing_given_is_all_defaults() -> None:
+    assert parse(Settings, {}) == Settings()
+
+
+@pytest.mark.parametrize("name", ["model-size", "model_size"])
+@pytest.mark.parametrize("value", ["s", '"s"', '"\\"s\\""'])
+def test_dashes_and_underscores_raw_and_encoded_are_equal(name: str, value: str) -> None:
+    assert parse(Settings, {name: value}).model_size == "s"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("epochs", "64", 64),
+        ("epochs", '"64"', 64),
+        ("epochs", '"\\"64\\""', 64),
+        ("epochs", " 64 ", 64),
+        ("epochs", "64.0", 64),
+        ("epochs", "6.4e1", 64),
+        ("lr", "1e-05", 1e-05),
+        ("lr", "1", 1.0),
+        ("lr", ".5", 0.5),
+        ("amp", "True", True),
+        ("amp", "0", False),
+        ("amp", "no", False),
+        ("seed", "none", None),
+        ("seed", "null", None),
+        ("seed", "None", None),
+        ("seed", "7", 7),
+        ("note", "none", "none"),
+        ("note", "64", "64"),
+        ("note", '"say \\"hi\\""', 'say "hi"'),
+        ("note", '"unbalanced', '"unbalanced'),
+    ],
+)
+def test_texts_that_are_values(name: str, text: str, value: object) -> None:
+    parsed = getattr(parse(Settings, {name: text}, warn=lambda _: None), name)
+    assert parsed == value
+    assert type(parsed) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "allowed", "hint"),
+    [
+        ("epochs", "0", "a whole number at least 1", 'set "epochs", or leave it out for the default, 50 epochs'),
+        ("epochs", "2.5", "a whole number at least 1", "50 epochs"),
+        ("epochs", "1_0", "a whole number", ""),
+        ("epochs", "٣", "a whole number", ""),
+        ("epochs", "", "a whole number", ""),
+        ("epochs", "1" * 2500, "a whole number", ""),
+        ("img-size", "333", "a multiple of 32 at least 32", 'set "img-size" to 320 or 352'),
+        ("img-size", "10", "a multiple of 32 at least 32", 'set "img-size" to 32'),
+        ("lr", "nan", "a number from 0 to 1", "0.01"),
+        ("lr", "inf", "a number from 0 to 1", ""),
+        ("lr", "1.5", "a number from 0 to 1", ""),
+        ("lr", "0,5", "a number from 0 to 1", ""),
+        ("amp", "maybe", "true or false", "the default, false"),
+        ("seed", "-1", "a whole number at least 0, or none", "the default, none"),
+        ("model-size", "xl", "n, s or m", "the default, n"),
+    ],
+)
+def test_a_refusal_names_hyperparameter_value_and_what_is_allowed(
+    name: str, text: str, allowed: str, hint: str
+) -> None:
+    refused = refusal({name: text})
+    assert refused.message.startswith(f'hyperparameter "{name}" is {text or "empty"}; allowed: {allowed}')
+    assert hint in refused.hint
+
+
+def test_a_near_choice_is_proposed() -> None:
+    @dataclass(frozen=True)
+    class Task:
+        task: str = field("detect", choices=("detect", "segment"))
+
+    assert refusal({"task": "detection"}, Task).hint == 'set "task" to detect'
+
+
+def test_an_unknown_name_is_refused_with_the_near_ones() -> None:
+    refused = refusal({"epoch": "5"})
+    assert refused.message.startswith('unknown hyperparameter "epoch" (known: model-size, epochs, img-size')
+    assert refused.hint == "did you mean epochs?"
+    assert refusal({"zzzzzz": "5"}).hint == "leave it out"
+
+
+def test_the_same_name_in_both_spellings_is_refused() -> None:
+    assert "given twice" in refusal({"img-size": "320", "img_size": "640"}).message
+
+
+def test_the_platforms_own_keys_are_let_through() -> None:
+    raw = {
+        "sagemaker_program": '"x.py"',
+        "sagemaker_region": '"us-east-1"',
+        "_tuning_objective_metric": "validation:mAP50",
+    }
+    assert parse(Settings, raw) == Settings()
+    assert "unknown" in refusal({"_tuning": "x"}).message
+
+
+def test_a_required_one_must_be_given() -> None:
+    assert refusal({}, Required).message == 'hyperparameter "classes" is required'
+    assert parse(Required, {"classes": "3"}).classes == 3
+
+
+def test_outside_the_recommended_range_warns_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse(Settings, {"epochs": "5"}).epochs == 5
+    captured = capsys.readouterr()
+    assert captured.err == 'warning: hyperparameter "epochs" is 5, outside the recommended 10 to 200\n'
+    assert captured.out == ""
+    warnings: list[str] = []
+    for inside in ("10", "200"):
+        parse(Settings, {"epochs": inside}, warn=warnings.append)
+    parse(Settings, {}, warn=warnings.append)
+    assert warnings == []
+
+
+def test_describe_lists_what_is_set() -> None:
+    entries = {entry.pop("name"): entry for entry in describe(Settings)}
+    assert entries["model-size"] == {"type": "str", "default": "n", "help": "which model", "choices": ["n", "s", "m"]}
+    assert entries["epochs"] == {"type": "int", "default": 50, "unit": "epochs", "minimum": 1, "recommended": [10, 200]}
+    assert entries["lr"] == {"type": "float", "default": 0.01, "minimum": 0.0, "maximum": 1.0}
+    assert entries["seed"] == {"type": "int", "default": None, "optional": True, "minimum": 0}
+    assert entries["note"] == {"type": "str", "default": ""}
+    assert describe(Required) == [{"name": "classes", "type": "int", "required": True, "minimum": 1}]
+    json.dumps(describe(Settings), allow_nan=False)
+
+
+def test_a_declaration_of_another_type_is_a_fault_of_the_program() -> None:
+    @dataclass(frozen=True)
+    class Odd:
+        sizes: complex = field(0)
+
+    with pytest.raises(TypeError, match="sizes"):
+        parse(Odd, {})
+
+
+@given(st.text(), st.integers(min_value=0, max_value=3))
+def test_decode_undoes_any_number_of_encodings_of_a_plain_text(text: str, times: int) -> None:
+    encoded = text
+    for _ in range(times):
+        encoded = json.dumps(encoded)
+    if not text.strip().startswith('"'):
+        assert decode(encoded) == text
+
+
+@given(st.integers(min_value=1, max_value=10**9), st.floats(min_value=0, max_value=1))
+def test_numbers_survive_json(epochs: int, lr: float) -> None:
+    parsed = parse(Settings, {"epochs": json.dumps(epochs), "lr": json.dumps(lr)}, warn=lambda _: None)
+    assert (parsed.epochs, parsed.lr) == (epochs, lr)
