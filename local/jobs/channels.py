@@ -1,0 +1,97 @@
+"""Fills a job's input channels from S3 in File mode: S3Prefix and ManifestFile.
+
+A key below ``s3://bucket/prefix/`` keeps the rest of its name. When the prefix is not a whole folder name
+(``s3://bucket/data/part-`` or one object's full key) the last part of the prefix stays in the name.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from local.errors import ValidationException
+from local.jobs import files
+from local.jobs.job import JobError
+from local.jobs.s3uri import parse
+from local.s3.store import ObjectStore, StoredObject
+
+
+def check(channel: Mapping[str, Any], role: str, objects: ObjectStore) -> None:
+    """ValidationException, as CreateTrainingJob has it, if the channel's address matches no object."""
+    uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
+    bucket, key = parse(uri)
+    if not objects.has_bucket(bucket) or next(iter(objects.list(bucket, key)), None) is None:
+        raise ValidationException(_nothing(uri, bucket, role))
+
+
+def download(
+    channel: Mapping[str, Any], role: str, folder: Path, objects: ObjectStore, check_stop: Callable[[], None]
+) -> int:
+    """Copy the channel's objects to ``folder/<channel>`` and write ``<channel>-manifest``; their number.
+
+    JobError if there are none, or if they cannot be laid out as files.
+    """
+    source = channel["DataSource"]["S3DataSource"]
+    bucket, key = parse(source["S3Uri"])
+    if not objects.has_bucket(bucket):
+        raise JobError("ClientError: " + _nothing(source["S3Uri"], bucket, role))
+    if source["S3DataType"] == "ManifestFile":
+        prefix, found = _manifest(source["S3Uri"], objects)
+    else:
+        prefix, found = key, [(stored, relative(stored.key, key)) for stored in objects.list(bucket, key)]
+    if not found:
+        raise JobError("ClientError: " + _nothing(source["S3Uri"], bucket, role))
+    placements = files.plan(found)
+    name = channel["ChannelName"]
+    files.fetch(placements, folder / name, objects, check_stop)
+    write_manifest(folder / f"{name}-manifest", prefix, placements)
+    return len(placements)
+
+
+def relative(key: str, prefix: str) -> str:
+    """The name that a key keeps below a channel's folder."""
+    if prefix.endswith("/") or not prefix or key.startswith(prefix + "/"):
+        return key[len(prefix) :]
+    return key[prefix.rfind("/") + 1 :]
+
+
+def write_manifest(path: Path, prefix: str, placements: list[files.Placement]) -> None:
+    """The list that SageMaker leaves beside a channel: the prefix, then each object's address."""
+    path.write_text("\n".join([prefix, *(placement.uri for placement in placements)]) + "\n", encoding="utf-8")
+
+
+def _manifest(uri: str, objects: ObjectStore) -> tuple[str, list[tuple[StoredObject, str]]]:
+    stored = objects.head(*parse(uri))
+    if stored is None:
+        raise JobError(f"ClientError: Data download failed: the manifest {uri} does not exist")
+    try:
+        head, *names = json.loads(stored.path.read_bytes())
+        bucket, prefix = parse(head["prefix"])
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError("the entries after the first must be strings")
+    except (ValueError, TypeError, KeyError, ValidationException) as error:
+        raise JobError(
+            f'ClientError: Data download failed: the manifest {uri} must read [{{"prefix": "s3://bucket/folder/"}}, '
+            f'"file", ...]: {error}'
+        ) from error
+    return prefix, list(_named(uri, bucket, prefix, names, objects))
+
+
+def _named(
+    uri: str, bucket: str, prefix: str, names: list[str], objects: ObjectStore
+) -> Iterator[tuple[StoredObject, str]]:
+    for name in dict.fromkeys(names):
+        stored = objects.head(bucket, prefix + name) if objects.has_bucket(bucket) else None
+        if stored is None:
+            raise JobError(
+                f"ClientError: Data download failed: s3://{bucket}/{prefix}{name}, which {uri} names, does not exist"
+            )
+        yield stored, name
+
+
+def _nothing(uri: str, bucket: str, role: str) -> str:
+    return (
+        f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket exists in '
+        f'the selected region, that objects exist under that S3 prefix, and that the role "{role}" has '
+        f'"s3:ListBucket" permissions on bucket "{bucket}".'
+    )

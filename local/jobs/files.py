@@ -1,0 +1,106 @@
+"""Puts stored objects into a job's folder: each under its own path, each a copy that the job may change."""
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from local.jobs.job import JobError
+from local.s3.store import ObjectStore, StoredObject
+
+_NO_FAST_COPY = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """An object and the path, relative to a folder, that it goes to."""
+
+    stored: StoredObject
+    path: PurePosixPath
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.stored.bucket}/{self.stored.key}"
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the key only marks a folder, as consoles write them."""
+        return self.stored.key.endswith("/") and self.stored.size == 0
+
+
+def plan(objects: Iterable[tuple[StoredObject, str]]) -> list[Placement]:
+    """Where each object goes, given its key relative to the folder.
+
+    JobError for keys that would leave the folder, and for two that cannot both have their path.
+    """
+    files: dict[PurePosixPath, str] = {}
+    folders: dict[PurePosixPath, str] = {}
+    placements = []
+    for stored, relative in objects:
+        placement = Placement(stored, _path(stored, relative))
+        placements.append(placement)
+        marked = folders if placement.is_folder else files
+        if placement.path in files and marked is files:
+            raise JobError(_clash(files[placement.path], placement.uri))
+        marked[placement.path] = placement.uri
+        folders |= dict.fromkeys(placement.path.parents, placement.uri)
+    for path, uri in files.items():
+        if path in folders:
+            raise JobError(_clash(uri, folders[path]))
+    return placements
+
+
+def fetch(placements: Iterable[Placement], folder: Path, objects: ObjectStore, check: Callable[[], None]) -> None:
+    """Copy every object to its path, whole or not at all. ``check`` runs before each and may raise to stop."""
+    made: set[Path] = set()
+    for placement in placements:
+        check()
+        target = folder / placement.path
+        parent = target if placement.is_folder else target.parent
+        if parent not in made:
+            parent.mkdir(parents=True, exist_ok=True)
+            made.add(parent)
+        if not placement.is_folder:
+            _fetch(placement, target, objects)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file's bytes: shared with the source where the file system can, else inside the kernel."""
+    with source.open("rb", buffering=0) as reader, target.open("wb", buffering=0) as writer:
+        try:
+            while os.copy_file_range(reader.fileno(), writer.fileno(), 1 << 30):
+                pass
+        except OSError as error:
+            if error.errno not in _NO_FAST_COPY:
+                raise
+            shutil.copyfileobj(reader, writer, 1 << 20)
+
+
+def _fetch(placement: Placement, target: Path, objects: ObjectStore) -> None:
+    unfinished = target.parent / f".{os.urandom(6).hex()}.tmp"
+    try:
+        copy(placement.stored.path, unfinished)
+    except FileNotFoundError:
+        newer = objects.head(placement.stored.bucket, placement.stored.key)
+        if newer is None:
+            raise JobError(f"ClientError: Data download failed: {placement.uri} was deleted meanwhile") from None
+        copy(newer.path, unfinished)
+    unfinished.rename(target)
+
+
+def _path(stored: StoredObject, relative: str) -> PurePosixPath:
+    path = PurePosixPath(relative.lstrip("/"))
+    uri = f"s3://{stored.bucket}/{stored.key}"
+    if ".." in path.parts or "\0" in relative:
+        raise JobError(f"ClientError: Data download failed: the key of {uri} would leave its folder; rename it")
+    if stored.key.endswith("/") and stored.size:
+        raise JobError(
+            f"ClientError: Data download failed: the key of {uri} ends in a slash but has content; rename it"
+        )
+    return path
+
+
+def _clash(one: str, other: str) -> str:
+    return f"ClientError: Data download failed: {one} and {other} need the same path, once as a file; rename one"

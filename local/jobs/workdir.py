@@ -1,0 +1,117 @@
+"""Builds what a program sees as /opt/ml: every folder and every config file, as SageMaker writes them.
+
+Config files keep AWS's literal /opt/ml paths; a reader resolves them against its base folder.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from local.errors import ValidationException
+
+HOST = "algo-1"
+CHECKPOINT_PATH = "/opt/ml/checkpoints"
+INPUT = "input/data"
+
+_WITH_A_FOLDER = ("checkpointconfig", "debughookconfig", "tensorboardoutputconfig")
+_OPT_ML = PurePosixPath("/opt/ml")
+_FOLDERS = (
+    "input/config", "input/data", "model", "output/data",
+    "output/metrics/sagemaker", "output/profiler", "output/tensorboard",
+)  # fmt: skip
+
+
+def build(base: Path, request: Mapping[str, Any]) -> None:
+    """Make the tree below ``base`` (which must not exist) for a validated CreateTrainingJob request."""
+    for folder in _FOLDERS:
+        (base / folder).mkdir(parents=True)
+    for channel in request.get("InputDataConfig", []):
+        (base / "input" / "data" / channel["ChannelName"]).mkdir()
+    for name, content in config_files(request).items():
+        (base / "input" / "config" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    for path in local_paths(request):
+        resolve(base, path).mkdir(parents=True, exist_ok=True)
+
+
+def resolve(base: Path, path: str) -> Path:
+    """Where a literal /opt/ml path lies below ``base``; ValidationException if it lies elsewhere."""
+    literal = PurePosixPath(path)
+    if not literal.is_relative_to(_OPT_ML) or literal == _OPT_ML or ".." in literal.parts:
+        raise ValidationException(
+            f'The local path "{path}" lies outside /opt/ml; the process backend can only offer folders below /opt/ml, '
+            f"such as {CHECKPOINT_PATH}."
+        )
+    return base / literal.relative_to(_OPT_ML)
+
+
+def local_paths(request: Mapping[str, Any]) -> list[str]:
+    """The literal folders that the request names, or that AWS names for it."""
+    files = config_files(request)
+    return [files[name]["LocalPath"] for name in _WITH_A_FOLDER if name in files]
+
+
+def config_files(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Content of each file of input/config, by its name without ``.json``."""
+    files: dict[str, Any] = {
+        "hyperparameters": request.get("HyperParameters", {}),
+        "inputdataconfig": {
+            channel["ChannelName"]: _channel(request, channel) for channel in request.get("InputDataConfig", [])
+        },
+        "resourceconfig": _resources(request),
+    }
+    if "CheckpointConfig" in request:
+        files["checkpointconfig"] = {"LocalPath": request["CheckpointConfig"].get("LocalPath") or CHECKPOINT_PATH}
+    if "DebugHookConfig" in request:
+        files["debughookconfig"] = _debug_hook(request["DebugHookConfig"])
+    profiler = request.get("ProfilerConfig")
+    if profiler is not None and not profiler.get("DisableProfiler"):
+        files["profilerconfig"] = _profiler(profiler)
+    if "TensorBoardOutputConfig" in request:
+        files["tensorboardoutputconfig"] = {
+            "S3OutputPath": request["TensorBoardOutputConfig"]["S3OutputPath"],
+            "LocalPath": request["TensorBoardOutputConfig"].get("LocalPath") or "/opt/ml/output/tensorboard/",
+        }
+    return files
+
+
+def _channel(request: Mapping[str, Any], channel: Mapping[str, Any]) -> dict[str, str]:
+    source = channel["DataSource"].get("S3DataSource", {})
+    content_type = {"ContentType": channel["ContentType"]} if channel.get("ContentType") else {}
+    return {
+        **content_type,
+        "TrainingInputMode": channel.get("InputMode", request["AlgorithmSpecification"]["TrainingInputMode"]),
+        "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
+        "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+    }
+
+
+def _resources(request: Mapping[str, Any]) -> dict[str, Any]:
+    instance_type = request["ResourceConfig"]["InstanceType"]
+    group = "homogeneousCluster"
+    return {
+        "current_host": HOST,
+        "current_instance_type": instance_type,
+        "current_group_name": group,
+        "hosts": [HOST],
+        "instance_groups": [{"instance_group_name": group, "instance_type": instance_type, "hosts": [HOST]}],
+        "network_interface_name": "eth0",
+        "topology": None,
+    }
+
+
+def _debug_hook(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "S3OutputPath": config.get("S3OutputPath"),
+        "LocalPath": config.get("LocalPath") or "/opt/ml/output/tensors",
+        "HookParameters": config.get("HookParameters", {}),
+        "CollectionConfigurations": config.get("CollectionConfigurations", []),
+    }
+
+
+def _profiler(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "S3OutputPath": config.get("S3OutputPath"),
+        "ProfilingIntervalInMilliseconds": config.get("ProfilingIntervalInMilliseconds", 500),
+        "ProfilingParameters": config.get("ProfilingParameters", {}),
+    }

@@ -1,0 +1,3 @@
+"""Says one line."""
+
+print("hello")

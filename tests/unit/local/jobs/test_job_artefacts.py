@@ -1,0 +1,66 @@
+"""model.tar.gz and output.tar.gz."""
+
+import os
+import tarfile
+
+import pytest
+
+from local.jobs import artefacts
+from local.s3.store import ObjectStore
+
+
+@pytest.fixture
+def objects(tmp_path):
+    store = ObjectStore(tmp_path / "s3")
+    store.create_bucket("bucket")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def base(tmp_path):
+    for folder in ("model", "output/data"):
+        (tmp_path / "ml" / folder).mkdir(parents=True)
+    return tmp_path / "ml"
+
+
+def test_both_folders_are_stored_with_their_content_at_the_top(objects, base, tmp_path):
+    (base / "model" / "code").mkdir()
+    (base / "model" / "code" / "run.py").write_text("pass")
+    (base / "model" / "weights").write_bytes(b"w" * 100_000)
+    (base / "output" / "data" / "metrics.json").write_text("{}")
+    (base / "output" / "failure").write_text("not part of it")
+    assert artefacts.upload(base, tmp_path / "staging", "s3://bucket/out/job/output", objects) == [
+        "s3://bucket/out/job/output/model.tar.gz",
+        "s3://bucket/out/job/output/output.tar.gz",
+    ]
+    with tarfile.open(objects.head("bucket", "out/job/output/model.tar.gz").path) as model:
+        assert model.getnames() == ["code", "code/run.py", "weights"]
+        model.extractall(tmp_path / "back", filter="data")
+    assert (tmp_path / "back/weights").read_bytes() == b"w" * 100_000
+    with tarfile.open(objects.head("bucket", "out/job/output/output.tar.gz").path) as output:
+        assert output.getnames() == ["metrics.json"]
+    assert [*(tmp_path / "staging").iterdir()] == []
+
+
+def test_an_empty_folder_makes_no_archive(objects, base, tmp_path):
+    assert artefacts.upload(base, tmp_path / "staging", "s3://bucket/out", objects) == []
+    assert [*objects.list("bucket")] == []
+
+
+def test_the_same_files_give_the_same_bytes(base, tmp_path):
+    for name in ("b", "a"):
+        (base / "model" / name).write_text(name)
+    artefacts.pack(base / "model", tmp_path / "one.tar.gz")
+    artefacts.pack(base / "model", tmp_path / "two.tar.gz")
+    assert (tmp_path / "one.tar.gz").read_bytes() == (tmp_path / "two.tar.gz").read_bytes()
+
+
+def test_links_stay_links_and_pipes_stay_out(base, tmp_path):
+    (base / "model" / "weights").write_text("w")
+    (base / "model" / "latest").symlink_to("weights")
+    os.mkfifo(base / "model" / "pipe")
+    artefacts.pack(base / "model", tmp_path / "model.tar.gz")
+    with tarfile.open(tmp_path / "model.tar.gz") as model:
+        assert model.getnames() == ["latest", "weights"]
+        assert model.getmember("latest").linkname == "weights"
