@@ -1,0 +1,79 @@
+"""The ``drydock`` command: its verbs, and the one place where an error becomes a message and an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from local.cli import check, inference, jobs, lifecycle, shell, train
+from local.cli.refusal import BAD_INPUT, FAILED, Refusal
+from local.cli.terminal import say_error
+from local.installer import SetUpError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="drydock",
+    help="Train, try and ship SageMaker vision jobs on this machine.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command()(lifecycle.up)
+app.command()(lifecycle.down)
+app.command()(shell.env)
+app.command("exec", context_settings={"ignore_unknown_options": True})(shell.exec_)
+app.command("train")(train.train)
+app.command()(inference.predict)
+app.command()(inference.serve)
+app.command("jobs")(jobs.jobs)
+app.command()(jobs.describe)
+app.command()(jobs.logs)
+app.command()(jobs.stop)
+app.command()(jobs.fetch)
+app.command("check")(check.check)
+app.command()(lifecycle.reset)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one command; returns its exit code. Expected errors are told without a traceback."""
+    try:
+        code = app(list(arguments), prog_name="drydock", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except (Refusal, SetUpError) as error:
+        say_error(error.message, error.hint)
+        return getattr(error, "exit_code", FAILED)
+    except typer.TyperException as error:
+        say_error(error.format_message().rstrip("."), _usage_hint(arguments))
+        return BAD_INPUT
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        message = _service_message(error)
+        if message is None:
+            raise
+        say_error(*message)
+        return FAILED
+
+
+def _usage_hint(arguments: Sequence[str]) -> str:
+    verbs = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    verb = next((word for word in arguments if word in verbs), "")
+    return f"drydock {verb} --help".replace("  ", " ")
+
+
+def _service_message(error: Exception) -> tuple[str, str] | None:
+    """AWS's own code and wording for an error that the endpoint answered with, if it is one."""
+    from botocore.exceptions import ClientError, HTTPClientError
+
+    if isinstance(error, ClientError):
+        reply = error.response["Error"]
+        return f"{reply.get('Code')}: {reply.get('Message')}", ""
+    if isinstance(error, HTTPClientError):
+        return f"the emulator stopped answering: {error}", "drydock up"
+    return None

@@ -1,0 +1,125 @@
+"""Starts the emulator as a process that outlives the command, and ends it."""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from local.cli import endpoint as endpoints
+from local.cli.endpoint import Endpoint
+from local.cli.refusal import FAILED, Refusal
+from local.cli.terminal import say
+from local.environments import CHECKOUT
+from local.home import Home
+
+USUAL_PORTS = range(4567, 4600)
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 150  # a job has 120 s to end after SIGTERM
+
+
+def start(home: Home, port: int | None = None, programs: list[Path] | None = None) -> Endpoint:
+    """Starts an emulator that outlives this command; returns when it answers, or when one does that was faster.
+
+    Raises Refusal with the end of its log if it does not.
+    """
+    command = server_command(home, port, programs or [])
+    try:
+        home.root.mkdir(parents=True, exist_ok=True)
+        log = home.server_log.open("ab")
+    except OSError as error:
+        raise Refusal(f"cannot write to {home.root}: {error.strerror}", "name another folder with --home") from error
+    with log:
+        begin = log.tell()
+        process = subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and (process.poll() is None or _is_starting(home)):
+        running = endpoints.find(home)
+        if running:
+            return _remember_programs(running, programs or [])
+        time.sleep(0.03)
+    process.kill()
+    code = process.wait()
+    tail = home.server_log.read_bytes()[begin:].decode(errors="replace").strip().splitlines()[-15:]
+    raise Refusal(
+        "\n".join([f"the emulator did not start (exit code {code}); its log ends:", *(f"  {line}" for line in tail)]),
+        f"the whole log is {home.server_log}; another port: drydock up --port 0",
+        exit_code=FAILED,
+    )
+
+
+def stop(running: Endpoint) -> None:
+    """SIGTERM, then waits until the process is gone. Raises Refusal if it stays."""
+    os.kill(running.pid, signal.SIGTERM)
+    begin, told = time.monotonic(), False
+    while _is_alive(running.pid):
+        waited_s = time.monotonic() - begin
+        if waited_s > STOP_TIMEOUT_S:
+            raise Refusal(f"the emulator (process {running.pid}) does not end", f"kill -9 {running.pid}", FAILED)
+        if waited_s > 2 and not told:
+            say("waiting for running jobs to end (up to 120 s)")
+            told = True
+        time.sleep(0.03)
+
+
+def server_command(home: Home, port: int | None, programs: list[Path]) -> list[str]:
+    """The command of a server. Raises Refusal for a folder that holds no programs."""
+    for folder in programs:
+        if not (folder / "programs.json").is_file():
+            raise Refusal(f"{folder} is no program folder: it has no programs.json", "docs/contract.md shows one")
+    chosen = _free_port() if port is None else port
+    folders = ["--programs", *(str(folder.absolute()) for folder in programs)] if programs else []
+    return [sys.executable, "-m", "local.server", "--home", str(home.root), "--port", str(chosen), *folders]
+
+
+def _remember_programs(running: Endpoint, programs: list[Path]) -> Endpoint:
+    """Notes in the server's file which more programs there are, for the commands that run them here."""
+    record = json.loads(running.home.server_file.read_text())
+    record["programs"] = [str(folder.absolute()) for folder in programs]
+    draft = running.home.server_file.with_suffix(".programs")
+    draft.write_text(json.dumps(record) + "\n")
+    draft.replace(running.home.server_file)
+    return endpoints.require(running.home)
+
+
+def _free_port() -> int:
+    for port in USUAL_PORTS:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    return 0
+
+
+def _is_starting(home: Home) -> bool:
+    """Whether a server, ours or another, holds the home."""
+    try:
+        with home.lock_file.open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"

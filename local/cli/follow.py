@@ -1,0 +1,72 @@
+"""Follows a training job as any client can: DescribeTrainingJob for its status, CloudWatch Logs for its lines."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from local.cli.endpoint import Endpoint
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+TERMINAL = frozenset({"Completed", "Failed", "Stopped"})
+POLL_S = 0.4
+DRAIN_POLLS = 2
+"""How many empty readings after a job's end are taken for the end of its log."""
+
+
+def logs_client(running: Endpoint, description: Mapping[str, Any]) -> Any:
+    """A client of CloudWatch Logs in the job's own region."""
+    return running.client("logs", description["TrainingJobArn"].split(":")[3])
+
+
+class LogReader:
+    """Reads the lines of a job that have come since the last reading."""
+
+    def __init__(self, logs: Any, job: str) -> None:
+        self._logs = logs
+        self._prefix = f"{job}/"
+        self._tokens: dict[str, str | None] = {}
+
+    def read(self) -> list[str]:
+        """New lines of every stream, oldest first; none while the job has no log."""
+        from botocore.exceptions import ClientError
+
+        try:
+            streams = self._logs.describe_log_streams(logGroupName=LOG_GROUP, logStreamNamePrefix=self._prefix)
+        except ClientError as error:
+            if error.response["Error"].get("Code") == "ResourceNotFoundException":
+                return []
+            raise
+        lines: list[str] = []
+        for stream in streams["logStreams"]:
+            lines += self._read_stream(stream["logStreamName"])
+        return lines
+
+    def _read_stream(self, stream: str) -> list[str]:
+        lines: list[str] = []
+        while True:
+            token = self._tokens.get(stream)
+            position = {"nextToken": token} if token else {}
+            reply = self._logs.get_log_events(
+                logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True, **position
+            )
+            self._tokens[stream] = reply["nextForwardToken"]
+            if not reply["events"]:
+                return lines
+            lines += [event["message"] for event in reply["events"]]
+
+
+def follow(running: Endpoint, description: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], list[str]]]:
+    """Yields the job's description and its new log lines until it has ended and its log is read to the end."""
+    job = description["TrainingJobName"]
+    sagemaker = running.client("sagemaker")
+    reader = LogReader(logs_client(running, description), job)
+    quiet = 0
+    while True:
+        newest = sagemaker.describe_training_job(TrainingJobName=job)
+        lines = reader.read()
+        yield newest, lines
+        ended = newest["TrainingJobStatus"] in TERMINAL
+        quiet = quiet + 1 if ended and not lines else 0
+        if quiet == DRAIN_POLLS:
+            return
+        time.sleep(POLL_S / 4 if ended else POLL_S)

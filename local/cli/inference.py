@@ -1,0 +1,148 @@
+"""Tries a trained model: ``predict`` on images, ``serve`` as SageMaker's hosting would."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from local import environments
+from local.cli import endpoint as endpoints
+from local.cli import programs
+from local.cli.archives import unpack
+from local.cli.collect import download, model_uri, runs_folder
+from local.cli.endpoint import Endpoint
+from local.cli.jobs import JobArgument, find_job
+from local.cli.programs import Program
+from local.cli.refusal import FAILED, Refusal
+from local.cli.terminal import put, say
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+
+
+@dataclass(frozen=True)
+class Model:
+    """A job's model, unpacked, and the program that made it."""
+
+    base: Path
+    """SAGEMAKER_BASE_DIR: the model lies in ``model/`` below it."""
+    program: Program
+
+    def command(self, verb: str, *arguments: str) -> list[str]:
+        """The command that runs a verb of the program in its environment."""
+        return [str(environments.ensure(self.program.environment, say)), str(self.program.file), verb, *arguments]
+
+    def environ(self) -> dict[str, str]:
+        inherited = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        return inherited | {"SAGEMAKER_BASE_DIR": str(self.base), "PYTHONUNBUFFERED": "1"}
+
+
+def predict(
+    job: JobArgument,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="Image files, or folders of them.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for the drawn images. Default: runs/JOB/predictions.")
+    ] = None,
+) -> int:
+    """Predict on images: predictions as JSON on stdout, pictures with boxes or masks drawn."""
+    from local.cli.pictures import draw
+
+    photographs = find_images(images)
+    model = open_model(endpoints.require(), job)
+    folder = (output or runs_folder() / job / "predictions").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    command = model.command("predict", str(model.base / "model"), *map(str, photographs))
+    taken: set[str] = set()
+    with subprocess.Popen(command, env=model.environ(), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            put(line.rstrip("\n"))
+            row = json.loads(line)
+            draw(Path(row["image"]), row, folder / _new_name(Path(row["image"]).name, taken))
+    if process.returncode == 0:
+        say(f"drawn: {folder}/")
+    return process.returncode
+
+
+def find_images(places: list[Path]) -> list[Path]:
+    """The image files named, and those below the folders named. Raises Refusal for a place without any."""
+    found: list[Path] = []
+    for place in places:
+        if not place.exists():
+            raise Refusal(f"there is no image {place}", "drydock predict JOB IMAGE…")
+        below = [path for path in sorted(place.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]
+        if place.is_dir() and not below:
+            raise Refusal(f"{place} holds no images ({' '.join(sorted(IMAGE_SUFFIXES))})", "drydock predict JOB IMAGE…")
+        found += below if place.is_dir() else [place]
+    return found
+
+
+def serve(
+    job: JobArgument,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 8080,
+) -> None:
+    """Serve a job's model: GET /ping, POST /invocations with an image. Ctrl-C ends it."""
+    model = open_model(endpoints.require(), job)
+    say(f"to try it: curl --data-binary @image.jpg -H 'Content-Type: image/jpeg' http://127.0.0.1:{port}/invocations")
+    command = model.command("serve")
+    os.execve(command[0], command, model.environ() | {"SAGEMAKER_BIND_TO_PORT": str(port)})
+
+
+def open_model(running: Endpoint, job: str) -> Model:
+    """Downloads and unpacks the job's model unless that was done before.
+
+    Raises Refusal if the job has none, or if no program of this emulator made it.
+    """
+    description = find_job(running.client("sagemaker"), job)
+    status = description["TrainingJobStatus"]
+    base = running.home.root / "models" / description["TrainingJobArn"].rpartition("/")[2]
+    created = description["CreationTime"].isoformat()
+    mark = base / "created"
+    if not (mark.is_file() and mark.read_text() == created):
+        if status in {"InProgress", "Stopping"}:
+            raise Refusal(f"{job} has not ended yet", f"drydock logs -f {job}", FAILED)
+        with _emptied(base) as part:
+            if not download(running.client("s3"), model_uri(description), part / "model.tar.gz"):
+                raise Refusal(f"{job} has no model: it is {status}", f"drydock describe {job}", FAILED)
+            unpack(part / "model.tar.gz", part / "model")
+            (part / "model.tar.gz").unlink()
+            (part / "created").write_text(created)
+    return Model(base, _program_of(running, base / "model", description["AlgorithmSpecification"]["TrainingImage"]))
+
+
+@contextmanager
+def _emptied(folder: Path) -> Iterator[Path]:
+    """A new folder that takes the place of ``folder`` if nothing is raised."""
+    part = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _new_name(name: str, taken: set[str]) -> str:
+    """The image's own name, numbered if an image of another folder has it already."""
+    numbered = (f"{number}-{name}" for number in count(2))
+    chosen = name if name not in taken else next(other for other in numbered if other not in taken)
+    taken.add(chosen)
+    return chosen
+
+
+def _program_of(running: Endpoint, model: Path, image: str) -> Program:
+    """The program that the model's metadata names, else the image's tag."""
+    try:
+        name = str(json.loads((model / "metadata.json").read_text())["program"])
+    except (OSError, ValueError, KeyError, TypeError):
+        name = image.rpartition(":")[2]
+    return programs.find(name, running.programs)

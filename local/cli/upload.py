@@ -1,0 +1,154 @@
+"""Puts a folder, a manifest with its files, or nothing (an ``s3://`` address) where a training job can read it.
+
+Data is addressed by its content: ``s3://drydock-data-<region>/data/<digest>/…``, with ``data/<digest>.json`` written
+last as the sign that it is complete. The same data is not sent twice.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.cli import references
+from local.cli.endpoint import region
+from local.cli.refusal import Refusal
+from local.cli.terminal import console, say
+
+THREADS = 8
+
+
+@dataclass(frozen=True)
+class Source:
+    """Data of one channel."""
+
+    uri: str
+    """S3 prefix, with a final slash if we made it."""
+    manifest: str = ""
+    """Place of the manifest inside the channel, if one was named."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file of a data set."""
+
+    key: str
+    """Its path inside the channel."""
+    path: Path
+    size_bytes: int
+    sha256: str
+
+
+def bucket_name() -> str:
+    """The bucket of this tool's own data, results and checkpoints."""
+    return f"drydock-data-{region()}"
+
+
+def send(s3: Any, place: str) -> Source:
+    """Makes the data of one ``--data`` value readable for a job. Raises Refusal if there is none."""
+    if place.startswith("s3://"):
+        _check_prefix(s3, place)
+        return Source(place)
+    path = Path(place).expanduser()
+    if path.is_dir():
+        files = [file for file in sorted(path.rglob("*")) if file.is_file() and not _is_hidden(file, path)]
+        return Source(_send_files(s3, place, _members(files, path)))
+    if path.is_file() and references.is_manifest(path):
+        bundle = references.bundle(path)
+        return Source(_send_files(s3, str(bundle.folder), _members(bundle.files, bundle.folder)), bundle.manifest)
+    if path.exists():
+        known = " or ".join(references.SUFFIXES)
+        raise Refusal(f"{place} is neither a folder nor a manifest ({known})", "name the folder that holds the images")
+    raise Refusal(f"there is no data at {place}", "--data takes a folder, a manifest file or an s3:// address")
+
+
+def digest(members: Iterable[Member]) -> str:
+    """The address of a data set: a hash over the paths and contents of its files."""
+    total = hashlib.sha256()
+    for member in sorted(members, key=lambda member: member.key):
+        total.update(f"{member.sha256} {member.key}\n".encode())
+    return total.hexdigest()[:20]
+
+
+def _members(files: Iterable[Path], folder: Path) -> list[Member]:
+    def read(path: Path) -> Member:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return Member(path.relative_to(folder).as_posix(), path, path.stat().st_size, sha256)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(read, files))
+
+
+def _send_files(s3: Any, place: str, members: list[Member]) -> str:
+    if not members:
+        raise Refusal(f"{place} holds no files", "name the folder that holds the images")
+    bucket, prefix = bucket_name(), f"data/{digest(members)}"
+    uri = f"s3://{bucket}/{prefix}/"
+    ensure_bucket(s3, bucket)
+    size_mb = sum(member.size_bytes for member in members) / 1e6
+    if _exists(s3, bucket, f"{prefix}.json"):
+        say(f"{place}: {len(members)} files ({size_mb:.1f} MB) are already at {uri}")
+        return uri
+    _put_all(s3, bucket, prefix, members)
+    index = {member.key: member.sha256 for member in members}
+    s3.put_object(Bucket=bucket, Key=f"{prefix}.json", Body=json.dumps(index, indent=1).encode())
+    say(f"{place}: {len(members)} files ({size_mb:.1f} MB) sent to {uri}")
+    return uri
+
+
+def _put_all(s3: Any, bucket: str, prefix: str, members: list[Member]) -> None:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    columns, terminal = (TextColumn("sending"), BarColumn(), DownloadColumn()), console()
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
+        task = progress.add_task("", total=sum(member.size_bytes for member in members))
+
+        def put(member: Member) -> None:
+            s3.upload_file(str(member.path), bucket, f"{prefix}/{member.key}")
+            progress.advance(task, member.size_bytes)
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            for _ in pool.map(put, members):
+                pass
+
+
+def ensure_bucket(s3: Any, bucket: str) -> None:
+    """Makes the bucket if it is not there."""
+    from botocore.exceptions import ClientError
+
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError:
+        elsewhere = {} if region() == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region()}}
+        s3.create_bucket(Bucket=bucket, **elsewhere)
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key (or prefix) of an ``s3://`` address."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def _exists(s3: Any, bucket: str, key: str) -> bool:
+    return any(
+        item["Key"] == key for item in s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+    )
+
+
+def _check_prefix(s3: Any, uri: str) -> None:
+    from botocore.exceptions import ClientError
+
+    bucket, prefix = split_uri(uri)
+    try:
+        found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount", 0)
+    except ClientError as error:
+        raise Refusal(f"{uri}: {error.response['Error'].get('Message')}", "check the bucket's name") from error
+    if not found:
+        raise Refusal(f"{uri} holds no objects", f"aws s3 ls {uri}")
+
+
+def _is_hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)

@@ -1,0 +1,37 @@
+"""Fixtures that more than one test folder uses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import emulator as emulators
+from tests.support.emulator import ROOT, Emulator
+
+
+@pytest.fixture
+def emulator(tmp_path: Path) -> Iterator[Emulator]:
+    """An emulator of its own for one test."""
+    running = emulators.start(tmp_path / "home")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An emulator that the tests of a module share; each uses names of its own."""
+    running = emulators.start(tmp_path_factory.mktemp("emulator") / "home")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real images; skips where it is absent."""
+    folder = Path(os.environ.get("DRYDOCK_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"the real images are not here (looked in {folder}; set DRYDOCK_DATA)")
+    return folder

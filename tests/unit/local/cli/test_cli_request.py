@@ -1,0 +1,136 @@
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.cli import request
+from local.cli.programs import Program, find, read
+from local.cli.refusal import Refusal
+from local.cli.upload import Source
+
+PROGRAM = Program(
+    name="toy",
+    file=Path("toy.py"),
+    environment="python",
+    image="drydock/train-cpu:toy",
+    metric_definitions=({"Name": "loss", "Regex": "loss=(.*)"},),
+    defaults={"batch-size": 4, "epochs": 2, "manifest": ""},
+    channels={"train": {"required": True}, "validation": {"required": False}},
+)
+
+
+def build(**given: Any) -> dict[str, Any]:
+    usual: dict[str, Any] = {
+        "settings": {},
+        "sources": {"train": Source("s3://b/t/")},
+        "instance_type": "ml.m5.xlarge",
+        "max_runtime_s": 60,
+    }
+    return request.build(PROGRAM, "toy-1", **(usual | given))
+
+
+def test_a_job_is_named_after_its_program_and_time() -> None:
+    moment = datetime(2026, 11, 20, 10, 45, 31, 123_456, tzinfo=UTC)
+
+    assert request.job_name("yolo", moment) == "yolo-2026-11-20-10-45-31-123"
+
+
+def test_the_request_is_one_that_botocore_accepts() -> None:
+    import boto3
+    from botocore.validate import ParamValidator
+
+    client = boto3.client("sagemaker", region_name="us-east-1")
+    shape = client.meta.service_model.operation_model("CreateTrainingJob").input_shape
+    report = ParamValidator().validate(build(settings={"epochs": "3"}), shape)
+
+    assert not report.has_errors(), report.generate_report()
+
+
+def test_every_job_has_checkpoints_of_its_own() -> None:
+    assert build()["CheckpointConfig"]["S3Uri"].endswith("/checkpoints/toy-1")
+
+
+def test_the_manifests_place_becomes_a_hyperparameter() -> None:
+    body = build(sources={"train": Source("s3://b/t/", manifest="manifests/m.manifest")})
+
+    assert body["HyperParameters"] == {"manifest": "manifests/m.manifest"}
+
+
+def test_without_data_there_is_no_channel() -> None:
+    assert "InputDataConfig" not in build(sources={})
+
+
+def test_a_resumed_job_takes_data_settings_and_checkpoints_of_the_first_one() -> None:
+    first = build(
+        settings={"batch-size": "8", "epochs": "5"},
+        sources={"train": Source("s3://b/1/"), "validation": Source("s3://b/v/")},
+    )
+    second = request.build(
+        PROGRAM,
+        "toy-2",
+        settings={"batch_size": "2"},
+        sources={"train": Source("s3://b/2/")},
+        instance_type="ml.m5.xlarge",
+        max_runtime_s=60,
+        resumed=first,
+    )
+
+    assert second["CheckpointConfig"] == first["CheckpointConfig"]
+    assert second["HyperParameters"] == {"batch_size": "2", "epochs": "5"}
+    places = {c["ChannelName"]: c["DataSource"]["S3DataSource"]["S3Uri"] for c in second["InputDataConfig"]}
+    assert places == {"train": "s3://b/2/", "validation": "s3://b/v/"}
+    assert second["TrainingJobName"] == "toy-2"
+
+
+def test_settings_are_read_as_name_and_value() -> None:
+    assert request.parse_settings(["epochs=3", "note=a=b", "empty="]) == {"epochs": "3", "note": "a=b", "empty": ""}
+
+
+@pytest.mark.parametrize("pairs", [["epochs"], ["=3"], ["a=1", "a=2"]])
+def test_settings_of_another_form_are_refused(pairs: list[str]) -> None:
+    with pytest.raises(Refusal):
+        request.parse_settings(pairs)
+
+
+def test_data_without_a_channel_is_the_train_channel() -> None:
+    data = request.parse_data(["/a/b", "validation=s3://x/y=z"])
+
+    assert data == {"train": "/a/b", "validation": "s3://x/y=z"}
+
+
+def test_a_channel_given_twice_is_refused() -> None:
+    with pytest.raises(Refusal, match="train channel twice"):
+        request.parse_data(["a", "train=b"])
+
+
+def test_hyperparameters_are_known_under_dashes_and_underscores() -> None:
+    PROGRAM.check_hyperparameters(["batch-size", "batch_size", "sagemaker_program", "_tuning_objective_metric"])
+
+    with pytest.raises(Refusal) as refused:
+        PROGRAM.check_hyperparameters(["batchsize"])
+    assert refused.value.hint == "did you mean batch-size?"
+
+
+def test_a_value_is_the_given_one_or_the_default() -> None:
+    assert PROGRAM.value_of("epochs", {}) == 2
+    assert PROGRAM.value_of("batch-size", {"batch_size": "9"}) == "9"
+    assert PROGRAM.value_of("nothing", {}) is None
+
+
+def test_an_unknown_program_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    entry = {"file": "a.py", "environment": "python", "images": ["train-cpu"]}
+    (tmp_path / "programs.json").write_text(json.dumps({"programs": {"a": entry}}))
+
+    assert read([tmp_path])["a"].image == "drydock/train-cpu:a"
+    with pytest.raises(Refusal) as refused:
+        find("b", [tmp_path])
+    assert "a" in refused.value.hint
+
+
+def test_a_programs_file_that_does_not_parse_is_named(tmp_path: Path) -> None:
+    (tmp_path / "programs.json").write_text('{"programs": {"a": {}}}')
+
+    with pytest.raises(Refusal, match=r"programs\.json"):
+        read([tmp_path])
