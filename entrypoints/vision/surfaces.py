@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from vision import masks
@@ -25,25 +26,30 @@ CLASSES = ("crack", "scratch", "hole", "stain", "chip", "particle", "dent")
 MINIMUM_AREA_PX = 24
 
 
-def scene(seed: int, size: int = 320) -> tuple[np.ndarray, list[tuple[int, Mask]]]:
+def scene(seed: int, size: int = 320) -> tuple[NDArray[np.uint8], list[tuple[int, Mask]]]:
     """One photograph `(size, size, 3)` uint8 and its defects as (class id, mask `(size, size)`)."""
     rng = np.random.default_rng(seed)
     image = texture(rng, size)
     background = image.copy()
     parts: list[Mask] = []
-    if rng.random() < 0.65:
+    if rng.random() < 0.75:
         for _ in range(rng.integers(1, 4)):
             part = item(rng, size)
             place(image, part, texture(rng, size), rng)
             parts = [earlier & ~part for earlier in parts] + [part]
     if rng.random() < 0.25:
         _print_marks(rng, image)
-    count = 0 if rng.random() < 0.25 else int(rng.integers(1, 5))
-    found = [_add_defect(rng, image, background, parts) for _ in range(count)]
+    inlaid = bool(parts) and rng.random() < 0.4
+    if inlaid:
+        for part in parts:
+            _inlay(rng, image, part)
+    count = 0 if rng.random() < 0.15 else int(rng.integers(1, 5))
+    kinds = BREAKS if inlaid else DEFECTS
+    found = [_add_defect(rng, image, background, parts, kinds) for _ in range(count)]
     defects = [defect for defect in found if defect is not None]
     for index, (_, mask) in enumerate(defects):
         for _, later in defects[index + 1 :]:
-            mask &= ~later
+            np.logical_and(mask, ~later, out=mask)
     return photograph(rng, image), [(label, mask) for label, mask in defects if mask.sum() >= MINIMUM_AREA_PX]
 
 
@@ -72,7 +78,9 @@ def _write_one(out: Path, seed: int, size: int, index: int) -> None:
     (out / "labels" / part / f"{index:06d}.txt").write_text("\n".join(rows))
 
 
-def _add_defect(rng: Random, image: Array, background: Array, parts: list[Mask]) -> tuple[int, Mask] | None:
+def _add_defect(
+    rng: Random, image: Array, background: Array, parts: list[Mask], kinds: Sequence[tuple[str, Draw]]
+) -> tuple[int, Mask] | None:
     size = image.shape[0]
     region = parts[rng.integers(len(parts))] if parts else np.ones((size, size), np.bool_)
     if region.sum() < 900:
@@ -80,8 +88,8 @@ def _add_defect(rng: Random, image: Array, background: Array, parts: list[Mask])
     rows, columns = np.nonzero(region)
     pick = rng.integers(len(rows))
     at = (float(columns[pick]), float(rows[pick]))
-    name, draw = DEFECTS[rng.integers(len(DEFECTS))]
-    if name == "chip" and not parts:
+    name, draw = kinds[rng.integers(len(kinds))]
+    if draw in (_chip, _fracture) and not parts:
         return None
     mask = draw(rng, image, background, region, at) & region
     return CLASSES.index(name), mask
@@ -96,11 +104,65 @@ def _crack(rng: Random, image: Array, background: Array, region: Mask, at: tuple
     _wander(rng, pen, at, rng.uniform(0, 2 * math.pi), size * rng.uniform(0.12, 0.6), width, 2)
     mask = np.asarray(canvas) > 127
     if open_wide and rng.random() < 0.6:
-        alpha = blur((mask & region).astype(np.float32), 0.8)[..., None]
-        image[:] = image * (1 - alpha) + background * rng.uniform(0.4, 1.0) * alpha
+        _fill(image, mask & region, background * rng.uniform(0.4, 1.0))
     else:
         _darken(image, mask & region, rng.uniform(0.35, 0.9), rng.uniform(0.3, 1.2))
     return mask
+
+
+def _fracture(rng: Random, image: Array, background: Array, region: Mask, at: tuple[float, float]) -> Mask:
+    """A part broken through, or from its edge inwards: a ragged gap in which the background shows, or darkness."""
+    size = image.shape[0]
+    rows, columns = np.nonzero(region)
+    turn = rng.uniform(0, 2 * math.pi)
+    reach = float(np.hypot(columns - columns.mean(), rows - rows.mean()).max()) * 1.1
+    along = np.arange(-reach, reach * rng.choice([1.0, rng.uniform(-0.4, 0.6)]), rng.uniform(4, 9))
+    if len(along) < 4:
+        return np.zeros_like(region)
+    drift = np.cumsum(rng.normal(0, rng.uniform(1, 4), len(along)))
+    half = (
+        rng.uniform(1.5, 9)
+        * np.clip(1 + rng.normal(0, 0.35, len(along)), 0.3, 2)
+        * np.linspace(1, rng.uniform(0.2, 1), len(along))
+    )
+    edges = [(along, drift - half), (along[::-1], (drift + half)[::-1])]
+    points = [
+        (at[0] + a * math.cos(turn) - b * math.sin(turn), at[1] + a * math.sin(turn) + b * math.cos(turn))
+        for line in edges
+        for a, b in zip(*line, strict=True)
+    ]
+    canvas = Image.new("L", (size, size))
+    ImageDraw.Draw(canvas).polygon(points, fill=255)
+    mask = np.asarray(canvas) > 127
+    inside = mask & region
+    if rng.random() < 0.6:
+        _fill(image, inside, background * rng.uniform(0.35, 1.0))
+    else:
+        _darken(image, inside, rng.uniform(0.5, 0.95), rng.uniform(0.4, 1.5))
+    rim = (blur(inside.astype(np.float32), 2.0) > 0.1) & region & ~inside
+    _tint(image, rim, np.ones(3, np.float32), rng.uniform(0, 0.3), 1.0)
+    return mask
+
+
+def _inlay(rng: Random, image: Array, part: Mask) -> None:
+    """Pieces set into a part, or a zigzag line of glaze over it: pattern that is no defect."""
+    size = image.shape[0]
+    rows, columns = np.nonzero(part)
+    if len(rows) < 900:
+        return
+    tint = colour(rng, 0.05, 0.95)
+    if rng.random() < 0.7:
+        for pick in rng.integers(0, len(rows), int(rng.integers(3, 16))):
+            at = (float(columns[pick]), float(rows[pick]))
+            piece = outline(rng, size, at, rng.uniform(2.5, 9), rng.uniform(0.1, 0.4)) & part
+            place(image, piece, np.broadcast_to(tint * rng.uniform(0.8, 1.1), image.shape), rng)
+        return
+    canvas = Image.new("L", (size, size))
+    x = np.linspace(columns.min(), columns.max(), int(rng.integers(8, 20)))
+    y = np.where(np.arange(len(x)) % 2, rows.min(), rows.max()) + rng.normal(0, 6, len(x))
+    ImageDraw.Draw(canvas).line(list(zip(x, y, strict=True)), fill=255, width=int(rng.integers(2, 7)), joint="curve")
+    turned = canvas.rotate(rng.uniform(0, 180), center=(float(columns.mean()), float(rows.mean())))
+    _tint(image, (np.asarray(turned) > 127) & part, tint, rng.uniform(0.6, 1), 0.7)
 
 
 def _wander(
@@ -180,8 +242,7 @@ def _chip(rng: Random, image: Array, background: Array, region: Mask, at: tuple[
     mask &= region
     rough = np.clip(colour(rng)[None, None] * (0.6 + 0.8 * noise(rng, size, 4)[..., None]), 0, 1)
     filling = background if rng.random() < 0.6 else rough
-    alpha = blur(mask.astype(np.float32), 0.8)[..., None]
-    image[:] = image * (1 - alpha) + filling * rng.uniform(0.6, 1.0) * alpha
+    _fill(image, mask, filling * rng.uniform(0.6, 1.0))
     return mask
 
 
@@ -201,6 +262,11 @@ def _dent(rng: Random, image: Array, background: Array, region: Mask, at: tuple[
     shade = (right * math.cos(turn) + down * math.sin(turn)) * radius * rng.uniform(0.4, 1.2)
     image[:] = np.clip(image * (1 + shade * mask)[..., None], 0, 1)
     return mask
+
+
+def _fill(image: Array, mask: Mask, filling: Array) -> None:
+    alpha = blur(mask.astype(np.float32), 0.8)[..., None]
+    image[:] = image * (1 - alpha) + filling * alpha
 
 
 def _darken(image: Array, mask: Mask, amount: float, soft_px: float) -> None:
@@ -223,9 +289,9 @@ def _print_marks(rng: Random, image: Array) -> None:
 
 
 Draw = Callable[[Random, Array, Array, Mask, tuple[float, float]], Mask]
+BREAKS: tuple[tuple[str, Draw], ...] = (("crack", _crack), ("crack", _fracture), ("crack", _fracture), ("chip", _chip))
 DEFECTS: tuple[tuple[str, Draw], ...] = (
-    ("crack", _crack), ("crack", _crack), ("scratch", _scratch), ("hole", _hole), ("stain", _stain),
-    ("chip", _chip), ("chip", _chip), ("particle", _particle), ("dent", _dent),
+    *BREAKS, ("scratch", _scratch), ("hole", _hole), ("stain", _stain), ("particle", _particle), ("dent", _dent),
 )  # fmt: skip
 
 

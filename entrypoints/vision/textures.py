@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 Random = np.random.Generator
 
@@ -40,12 +41,12 @@ def colour(rng: Random, low: float = 0.15, high: float = 0.9) -> Array:
 
 def texture(rng: Random, size: int) -> Array:
     """One of many surfaces `(size, size, 3)`: metal, wood, cloth, stone, plastic, tiles."""
-    pattern = rng.choice(PATTERNS)(rng, size)
+    pattern = PATTERNS[rng.integers(len(PATTERNS))](rng, size)
     contrast = rng.uniform(0.03, 0.35)
     first = colour(rng)
     second = np.clip(first + rng.normal(0, 0.15, 3), 0, 1).astype(np.float32)
     mixed = first + (second - first) * pattern[..., None] + contrast * (pattern[..., None] - 0.5)
-    return np.clip(mixed, 0, 1).astype(np.float32)
+    return np.clip(mixed, 0, 1)
 
 
 def _plain(rng: Random, size: int) -> Array:
@@ -104,7 +105,8 @@ def _holed(rng: Random, size: int) -> Array:
     radius = period * rng.uniform(0.1, 0.35)
     y, x = np.mgrid[:size, :size].astype(np.float32)
     distance = np.hypot((x % period) - period / 2, (y % period) - period / 2)
-    return np.clip((distance - radius) / 2, 0, 1).astype(np.float32) * 0.8 + 0.2 * noise(rng, size, 8)
+    field: Array = np.clip((distance - radius) / 2, 0, 1).astype(np.float32) * 0.8
+    return field + 0.2 * noise(rng, size, 8)
 
 
 PATTERNS: tuple[Callable[[Random, int], Array], ...] = (

@@ -1,0 +1,1 @@
+"""What the PyTorch programs share: devices and precision, starting weights. Imports torch, never a program."""

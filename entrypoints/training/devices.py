@@ -1,0 +1,47 @@
+"""Where a program computes and in which precision."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from optml.errors import Refusal
+
+
+def choose(name: str) -> str:
+    """`cpu` or `cuda` for a `device` hyperparameter of auto, cpu or cuda; refuses `cuda` where there is none."""
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise Refusal("device=cuda, but this machine has no CUDA device", "use device=auto or device=cpu")
+    return "cuda" if available and name != "cpu" else "cpu"
+
+
+def computes_bfloat16(device: str, precision: str) -> bool:
+    """Whether forward passes on `device` shall run in bfloat16, for a `precision` of auto, fp32 or bf16.
+
+    `auto` takes it where the hardware multiplies it natively; `bf16` is refused where it does not.
+    """
+    able = _cpu_has_bfloat16() if device == "cpu" else torch.cuda.is_bf16_supported(including_emulation=False)
+    if precision == "bf16" and not able:
+        raise Refusal("precision=bf16, but this processor does not compute in bfloat16", "use precision=auto")
+    return able and precision != "fp32"
+
+
+def in_float32(output: Any) -> Any:
+    """`output` with every floating tensor in it as float32; dicts, lists and tuples keep their shape."""
+    if isinstance(output, dict):
+        return {key: in_float32(value) for key, value in output.items()}
+    if isinstance(output, (list, tuple)):
+        return type(output)(in_float32(value) for value in output)
+    return output.float() if output.is_floating_point() else output
+
+
+def _cpu_has_bfloat16() -> bool:
+    """AVX-512 BF16 or AMX; elsewhere bfloat16 is emulated and slower than float32."""
+    with contextlib.suppress(OSError):
+        flags = Path("/proc/cpuinfo").read_text()
+        return "avx512_bf16" in flags or "amx_bf16" in flags
+    return False

@@ -1,0 +1,77 @@
+"""Starting weights: from a channel that the user gave, matched by name and shape to the model that is trained."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from optml.errors import Refusal
+
+State = dict[str, torch.Tensor]
+
+
+def from_channel(folder: Path, scratch: Path) -> tuple[str, State]:
+    """The name and the tensors of the one weights file in `folder`: .safetensors, .pt, or a job's model.tar.gz."""
+    archive = folder / "model.tar.gz"
+    if archive.is_file():
+        folder = _unpacked(archive, scratch / "pretrained")
+    found = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.pt"))
+    if not found:
+        raise Refusal(
+            f"channel `pretrained` has no .safetensors, .pt or model.tar.gz (looked in {folder})",
+            "put one weights file there, or leave the channel out",
+        )
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise Refusal(f"channel `pretrained` holds several weights files: {names}", "keep one of them")
+    return found[0].name, read(found[0])
+
+
+def read(path: Path) -> State:
+    """The tensors of a .safetensors file, or of a .pt checkpoint. The latter is a pickle: only give files you trust."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        saved = torch.load(path, map_location="cpu", weights_only=False)
+        model = saved.get("ema") or saved["model"]
+        return dict(model.float().state_dict())
+    except (
+        SafetensorError,
+        OSError,
+        RuntimeError,
+        ValueError,
+        EOFError,
+        KeyError,
+        AttributeError,
+        ImportError,
+    ) as error:
+        raise Refusal(
+            f"{path.name} holds no weights that can be read: {error}",
+            "give a .safetensors file, or a .pt file that YOLO saved",
+        ) from error
+    except Exception as error:
+        if "Unpickling" not in type(error).__name__:
+            raise
+        raise Refusal(f"{path.name} is not a checkpoint: {error}", "give a .pt file that YOLO saved") from error
+
+
+def load_matching(model: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> tuple[int, int]:
+    """Copy the tensors whose name and shape fit; returns how many fitted and how many the model has."""
+    own = model.state_dict()
+    fitting = {name: t.to(own[name].dtype) for name, t in weights.items() if name in own and t.shape == own[name].shape}
+    model.load_state_dict(fitting, strict=False)
+    return len(fitting), len(own)
+
+
+def _unpacked(archive: Path, target: Path) -> Path:
+    try:
+        with tarfile.open(archive) as packed:
+            packed.extractall(target, filter="data")
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise Refusal(f"{archive.name} cannot be unpacked: {error}", "give the archive that a job wrote") from error
+    return target

@@ -1,0 +1,51 @@
+"""The PyTorch environment, sample data, and one tiny trained model that several tests look at."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from local import environments
+from local.installer import SetUpError
+from tests.support.job import ENTRYPOINTS, Job
+
+TINY = {"epochs": "1", "img_size": "64", "batch_size": "8"}
+
+
+@pytest.fixture(scope="session")
+def pytorch() -> Path:
+    try:
+        return environments.ensure("pytorch")
+    except SetUpError as error:
+        pytest.skip(f"the pytorch environment cannot be made here: {error.message}")
+
+
+@pytest.fixture(scope="session")
+def cookies(pytorch: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 generated cookies with masks and a manifest."""
+    folder = tmp_path_factory.mktemp("samples") / "cookies"
+    command = [pytorch, "-m", "vision.samples", folder, "--images", "24", "--seed", "7"]
+    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(ENTRYPOINTS)})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(pytorch: Path, cookies: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, str]:
+    """A finished job of one segmentation epoch, and what it printed."""
+    job = Job(tmp_path_factory.mktemp("trained"), pytorch)
+    job.channel("train", cookies)
+    job.configure(task="segment", **TINY)
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    return job, done.stdout
+
+
+@pytest.fixture
+def job(tmp_path: Path, pytorch: Path, cookies: Path) -> Job:
+    """A job on the cookies, not yet run."""
+    new = Job(tmp_path / "ml", pytorch)
+    new.channel("train", cookies)
+    return new

@@ -1,0 +1,132 @@
+"""The YOLO program's training: artefacts, metric lines, stopping, resuming."""
+
+from __future__ import annotations
+
+import json
+import pickletools
+import re
+import signal
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.support.emulator import ROOT
+from tests.support.job import Job
+from tests.unit.yolo.conftest import TINY
+
+pytestmark = pytest.mark.pytorch
+
+
+def test_artefacts_are_complete(trained: tuple[Job, str]) -> None:
+    job, _ = trained
+    metadata = json.loads(job.model("metadata.json").read_text())
+    assert metadata["classes"] == ["cracked"]
+    assert metadata["task"] == "segment"
+    assert metadata["input_size"] == [64, 64]
+    for name in ("model.pt", "model.safetensors"):
+        assert job.model(name).stat().st_size > 1_000_000
+    for name in ("metrics.json", "results.csv", "split.json", "predictions.json"):
+        assert job.output(name).stat().st_size > 0
+    for name in ("curves.png", "confusion.png", "predictions.jpg"):
+        assert job.output(name).read_bytes()[:2] in (b"\x89P", b"\xff\xd8")
+    assert not job.failure
+
+
+def test_model_pt_opens_in_ultralytics_and_holds_no_class_of_ours(trained: tuple[Job, str], pytorch: Path) -> None:
+    job, _ = trained
+    code = f"from ultralytics import YOLO; m = YOLO({str(job.model('model.pt'))!r}); print(m.task, m.names)"
+    done = subprocess.run([pytorch, "-c", code], capture_output=True, text=True, check=True)
+    assert "segment {0: 'cracked'}" in done.stdout
+    with zipfile.ZipFile(job.model("model.pt")) as archive:
+        name = next(entry for entry in archive.namelist() if entry.endswith("data.pkl"))
+        opcodes = list(pickletools.genops(archive.read(name)))
+    modules = {str(argument).split()[0].split(".")[0] for code, argument, _ in opcodes if code.name == "GLOBAL"}
+    strings = [str(argument) for code, argument, _ in opcodes if "UNICODE" in code.name]
+    assert modules | {"ultralytics"} <= {
+        "ultralytics",
+        "torch",
+        "collections",
+        "numpy",
+        "pathlib",
+        "__builtin__",
+        "builtins",
+    }
+    assert "__main__" not in strings
+
+
+def test_every_metric_line_is_caught_by_exactly_one_published_definition(trained: tuple[Job, str]) -> None:
+    _, output = trained
+    program = json.loads((ROOT / "entrypoints" / "programs.json").read_text())["programs"]["yolo"]
+    lines = [line for line in output.splitlines() if line.startswith("#metric")]
+    assert {f"validation:{name}" for name in ("mAP50", "mAP50-95", "mask_mAP50", "box_loss", "seg_loss")} <= {
+        re.search(r"name=(\S+)", line)[1]
+        for line in lines  # type: ignore[index]
+    }
+    for line in output.splitlines():
+        matching = [d["Name"] for d in program["metric_definitions"] if re.search(d["Regex"], line)]
+        assert len(matching) == (1 if line.startswith("#metric") else 0), line
+
+
+def test_the_split_is_seeded_and_written_down(trained: tuple[Job, str]) -> None:
+    job, output = trained
+    split = json.loads(job.output("split.json").read_text())
+    train, validation = set(split["train"]), set(split["validation"])
+    assert train
+    assert validation
+    assert not train & validation
+    assert f"train: {len(train)} images" in output
+
+
+def test_resume_goes_on_after_the_newest_epoch(job: Job) -> None:
+    job.configure(pretrained="none", **TINY)
+    assert job.run().returncode == 0
+    job.configure(pretrained="none", **(TINY | {"epochs": "2"}))
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    assert "resuming after epoch 1" in done.stdout
+    assert "epoch 2/2" in done.stdout
+    assert "epoch 1/2" not in done.stdout
+    assert len(job.output("results.csv").read_text().splitlines()) == 3
+
+
+def test_a_finished_run_resumed_writes_its_artefacts_again(job: Job) -> None:
+    job.configure(pretrained="none", **TINY)
+    assert job.run().returncode == 0
+    job.model("model.safetensors").unlink()
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    assert "all 1 epochs are done already" in done.stdout
+    assert job.model("model.safetensors").exists()
+
+
+def test_resume_with_another_image_size_is_refused(job: Job) -> None:
+    job.configure(pretrained="none", **TINY)
+    assert job.run().returncode == 0
+    job.configure(pretrained="none", **(TINY | {"img_size": "96", "epochs": "2"}))
+    done = job.run()
+    assert done.returncode == 2
+    assert "the checkpoint was made with img-size=64, this job asks for 96" in job.failure
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGKILL])
+def test_a_run_ended_in_mid_epoch_resumes_from_a_whole_checkpoint(job: Job, signal_: signal.Signals) -> None:
+    job.configure(pretrained="none", **(TINY | {"epochs": "500"}))
+    process = job.start()
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch 2/"):
+            break
+    process.send_signal(signal_)
+    process.communicate(timeout=60)
+    assert process.returncode == (143 if signal_ == signal.SIGTERM else -signal.SIGKILL)
+    assert not job.failure
+    if signal_ == signal.SIGTERM:
+        assert job.model("model.safetensors").exists()
+    newest = sorted((job.base / "checkpoints").glob("0*"))[-1]
+    epochs = int(newest.name) + 1
+    job.configure(pretrained="none", **(TINY | {"epochs": str(epochs)}))
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    assert f"resuming after epoch {int(newest.name)}" in done.stdout
