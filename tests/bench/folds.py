@@ -1,0 +1,94 @@
+"""5-fold cross-validation of the YOLO program on real photographs, beside the same settings from random weights.
+
+    make folds DATA=<template.manifest>
+
+Each fold trains on four fifths and is scored on the fifth that it never saw, with the weights of the *last* epoch:
+nothing is chosen by looking at the held-out photographs. Folds are stratified and fixed by the seed. The settings
+stand in SETTINGS; the README's `make train-local DATA=…` uses the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import mean, stdev
+
+from local import environments
+from vision import formats, splits
+from vision.formats import yolo_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDS = 5
+STUDENT_T_95 = {2: 12.706, 3: 4.303, 5: 2.776, 10: 2.262}
+SETTINGS = {"img-size": "320", "epochs": "60", "patience": "0"}
+
+
+def main() -> int:
+    options = _parse()
+    manifest = options.manifest.resolve()
+    dataset = formats.load(formats.common_root(manifest), prefer=manifest.name)
+    folds = splits.k_folds(dataset, options.folds, seed=0)
+    for pretrained in options.pretrained.split(","):
+        scores, minutes = [], []
+        for number, (train, held_out) in enumerate(folds[: options.only or None], start=1):
+            started = time.monotonic()
+            with tempfile.TemporaryDirectory(prefix="fold-") as folder:
+                data = Path(folder) / "input" / "data" / "train"
+                data.mkdir(parents=True)
+                yolo_folder.save(data, train, held_out, polygons=True)
+                scores.append(
+                    _train(Path(folder), {"pretrained": pretrained, "task": options.task, **_settings(options)})
+                )
+            minutes.append((time.monotonic() - started) / 60)
+            print(f"pretrained={pretrained} fold {number}: mAP50 {scores[-1]:.3f} ({minutes[-1]:.1f} min)", flush=True)
+        print(f"pretrained={pretrained}: {_interval(scores)}, {max(minutes):.1f} min for the longest fold", flush=True)
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Cross-validate the YOLO program on real photographs.")
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--task", default="detect", choices=("detect", "segment"))
+    parser.add_argument("--pretrained", default="starter,none", help="comma-separated")
+    parser.add_argument("--folds", type=int, default=FOLDS)
+    parser.add_argument("--only", type=int, default=0, help="run the first N folds only")
+    parser.add_argument("--hp", action="append", default=[], metavar="NAME=VALUE")
+    return parser.parse_args()
+
+
+def _settings(options: argparse.Namespace) -> dict[str, str]:
+    return SETTINGS | dict(pair.split("=", 1) for pair in options.hp)
+
+
+def _train(base: Path, hyperparameters: dict[str, str]) -> float:
+    """Box mAP50 of the last epoch on the held-out fold."""
+    config = base / "input" / "config"
+    config.mkdir(parents=True)
+    (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
+    for name in ("model", "output", "checkpoints"):
+        (base / name).mkdir()
+    command = [environments.ensure("pytorch"), ROOT / "entrypoints" / "yolo.py", "train"]
+    environ = os.environ | {"SAGEMAKER_BASE_DIR": str(base)}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stdout[-2000:] + done.stderr[-4000:])
+    return float(json.loads((base / "output" / "data" / "metrics.json").read_text())["last"]["validation:mAP50"])
+
+
+def _interval(scores: list[float]) -> str:
+    """Mean and 95 % interval of the mean by Student's t."""
+    if len(scores) < 2:
+        return f"mAP50 {mean(scores):.3f}"
+    half = STUDENT_T_95.get(len(scores), 2.0) * stdev(scores) / math.sqrt(len(scores))
+    return f"mAP50 {mean(scores):.3f} ± {half:.3f} (95 % interval of the mean over {len(scores)} folds)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
