@@ -183,8 +183,12 @@ def prepare_ultralytics(scratch: Path, *, offline: bool = True) -> None:
     )
     import logging
 
+    from PIL import Image
+
+    pillow_open = Image.open
     from ultralytics.utils import LOGGER, SETTINGS
 
+    Image.open = pillow_open  # its own wants a package for HEIC where a file is no image at all
     SETTINGS.update({"sync": False})
     LOGGER.setLevel(logging.WARNING)
 
@@ -662,9 +666,9 @@ def export(options: argparse.Namespace) -> None:
         module = model._yolo.model.fuse(verbose=False)
         module.model[-1].export = True
         module.model[-1].format = "torchscript"
-        traced = torch.jit.trace(  # type: ignore[no-untyped-call]
-            module, torch.zeros(1, 3, height, width), strict=False
-        )
+        example = torch.zeros(1, 3, height, width)
+        module(example)  # lays out its anchors for this size
+        traced = torch.jit.trace(module, example, strict=False, check_trace=False)  # type: ignore[no-untyped-call]
         options.out.mkdir(parents=True, exist_ok=True)
         traced.save(str(options.out / "model.torchscript"))
         shutil.copyfile(options.model / "metadata.json", options.out / "metadata.json")

@@ -1,6 +1,6 @@
-"""Train, watch and read a job with plain boto3. The same code runs on AWS: there, leave out the first two lines of main.
+"""Train, watch and read a job with plain boto3: the same calls work on AWS, with an image that lies in ECR.
 
-    eval "$(./drydock env)" && python examples/train_with_boto3.py cookies/
+Usage, after `eval "$(./drydock env)"`: python examples/train_with_boto3.py FOLDER [EPOCHS]
 """
 
 import sys

@@ -35,7 +35,7 @@ class Home:
 
     @property
     def server_file(self) -> Path:
-        """JSON with ``pid``, ``port``, ``url``, ``home``, ``started``; exists while a server answers."""
+        """JSON with ``pid``, ``port``, ``url``, ``home``, ``started``, ``programs``; exists while a server answers."""
         return self.root / "emulator.json"
 
     @property

@@ -58,7 +58,7 @@ def running(home: Home, port: int = 0, programs: Sequence[Path] = ()) -> Iterato
         threading.Thread(target=server.serve, name="http", daemon=True).start()
         cleanup.callback(server.stop)  # before what it serves is closed
         threading.Thread(target=service.warm_up, name="warm-up", daemon=True).start()
-        _announce(home, url)
+        _announce(home, url, programs)
         cleanup.callback(home.server_file.unlink, missing_ok=True)
         yield url
 
@@ -147,13 +147,14 @@ def _whereabouts(home: Home) -> str:
         return ""
 
 
-def _announce(home: Home, url: str) -> None:
+def _announce(home: Home, url: str, programs: Sequence[Path]) -> None:
     facts = {
         "pid": os.getpid(),
         "port": int(url.rpartition(":")[2]),
         "url": url,
         "home": str(home.root),
         "started": time.time(),
+        "programs": [str(folder.absolute()) for folder in programs],
     }
     draft = home.server_file.with_suffix(".new")
     draft.write_text(json.dumps(facts) + "\n")

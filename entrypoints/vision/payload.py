@@ -6,6 +6,8 @@ import base64
 import binascii
 import io
 import json
+import struct
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -48,7 +50,9 @@ def _decode(body: bytes) -> Array:
     try:
         with Image.open(io.BytesIO(body)) as image:
             return images.to_rgb(image)
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise Refusal("the body is not a readable image", "send a JPEG or PNG file") from error
+    except (OSError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError) as error:
         raise Refusal(f"the body is not a readable image: {error}", "send a whole JPEG or PNG file") from error
 
 

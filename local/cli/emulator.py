@@ -1,7 +1,6 @@
 """Starts the emulator as a process that outlives the command, and ends it."""
 
 import fcntl
-import json
 import os
 import signal
 import socket
@@ -47,7 +46,7 @@ def start(home: Home, port: int | None = None, programs: list[Path] | None = Non
     while time.monotonic() < deadline and (process.poll() is None or _is_starting(home)):
         running = endpoints.find(home)
         if running:
-            return _remember_programs(running, programs or [])
+            return running
         time.sleep(0.03)
     process.kill()
     code = process.wait()
@@ -81,16 +80,6 @@ def server_command(home: Home, port: int | None, programs: list[Path]) -> list[s
     chosen = _free_port() if port is None else port
     folders = ["--programs", *(str(folder.absolute()) for folder in programs)] if programs else []
     return [sys.executable, "-m", "local.server", "--home", str(home.root), "--port", str(chosen), *folders]
-
-
-def _remember_programs(running: Endpoint, programs: list[Path]) -> Endpoint:
-    """Notes in the server's file which more programs there are, for the commands that run them here."""
-    record = json.loads(running.home.server_file.read_text())
-    record["programs"] = [str(folder.absolute()) for folder in programs]
-    draft = running.home.server_file.with_suffix(".programs")
-    draft.write_text(json.dumps(record) + "\n")
-    draft.replace(running.home.server_file)
-    return endpoints.require(running.home)
 
 
 def _free_port() -> int:

@@ -17,6 +17,7 @@ class Job:
 
     def __init__(self, base: Path, python: Path, program: str = "yolo.py") -> None:
         self.base = base
+        self.environ: dict[str, str] = {}
         self.command = [str(python), str(ENTRYPOINTS / program)]
         for folder in ("input/config", "input/data", "model", "output", "checkpoints"):
             (base / folder).mkdir(parents=True, exist_ok=True)
@@ -31,7 +32,7 @@ class Job:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [*self.command, *(arguments or ("train",))],
-            env=os.environ | {"SAGEMAKER_BASE_DIR": str(self.base), "PYTHONUNBUFFERED": "1"},
+            env=os.environ | {"SAGEMAKER_BASE_DIR": str(self.base), "PYTHONUNBUFFERED": "1"} | self.environ,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 

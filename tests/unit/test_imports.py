@@ -1,0 +1,59 @@
+"""The import rules of docs/architecture.md."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FRAMEWORKS = {"torch", "torchvision", "tensorflow", "ultralytics", "cv2"}
+PLATFORM = {"training", "yolo", "local", "boto3", "botocore"}
+
+
+def imported(path: Path) -> set[tuple[str, str]]:
+    """(top-level package, full name) of everything a file imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {(name.split(".")[0], name) for name in names}
+
+
+def sources(folder: str) -> list[Path]:
+    found = [path for path in sorted((ROOT / folder).rglob("*.py")) if "__pycache__" not in path.parts]
+    assert found, f"no sources in {folder}"
+    return found
+
+
+def ids(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", sources("entrypoints/optml"), ids=ids)
+def test_optml_imports_the_standard_library_only(path: Path) -> None:
+    assert {top for top, _ in imported(path)} <= set(sys.stdlib_module_names) | {"optml", "_typeshed"}
+
+
+@pytest.mark.parametrize("path", sources("entrypoints/vision"), ids=ids)
+def test_vision_knows_no_framework_and_no_platform_state(path: Path) -> None:
+    allowed = {"optml", "optml.errors", "optml.errors.Refusal", "optml.serving"}
+    for top, name in imported(path):
+        assert top not in FRAMEWORKS | PLATFORM, name
+        assert top != "optml" or name in allowed or name.startswith(("optml.errors.", "optml.serving.")), name
+
+
+@pytest.mark.parametrize("path", sources("local"), ids=ids)
+def test_local_starts_programs_and_never_imports_them(path: Path) -> None:
+    programs = {"optml", "vision", "training", "runtimes", "yolo", "entrypoints", "compile"}
+    assert not {name for top, name in imported(path) if top in FRAMEWORKS | programs}
+
+
+def test_one_file_imports_ultralytics() -> None:
+    files = [path for folder in ("entrypoints", "local", "tests", "examples") for path in sources(folder)]
+    importing = {ids(path) for path in files if any(top == "ultralytics" for top, _ in imported(path))}
+    assert importing == {"entrypoints/yolo.py"}

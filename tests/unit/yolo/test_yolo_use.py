@@ -1,0 +1,132 @@
+"""What a trained YOLO model answers: predict, evaluate, export, and serve over HTTP."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.job import Job
+from vision import images, masks
+
+pytestmark = pytest.mark.pytorch
+
+
+@pytest.fixture(scope="module")
+def picture(cookies: Path) -> Path:
+    return sorted(cookies.rglob("anomaly-*.jpg"))[0]
+
+
+@pytest.fixture(scope="module")
+def url(trained: tuple[Job, str]) -> Iterator[str]:
+    """A server of the trained model on a free port."""
+    job, _ = trained
+    job.environ = {"SAGEMAKER_BIND_TO_PORT": "0"}
+    process = job.start("serve")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("serving yolo on "):
+            yield line.split()[-1]
+            break
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+
+
+def invoke(url: str, body: bytes, content_type: str) -> Any:
+    request = urllib.request.Request(f"{url}/invocations", data=body, headers={"Content-Type": content_type})
+    with urllib.request.urlopen(request, timeout=60) as reply:
+        assert reply.headers["Content-Type"] == "application/json"
+        return json.load(reply)
+
+
+def test_predict_speaks_of_the_image_it_was_sent(trained: tuple[Job, str], picture: Path) -> None:
+    job, _ = trained
+    done = job.run("predict", str(job.base / "model"), str(picture), "--confidence", "0.00001")
+    assert done.returncode == 0, done.stderr
+    row = json.loads(done.stdout)
+    with Image.open(picture) as image:
+        assert (row["width"], row["height"]) == image.size
+    assert row["predictions"]
+    for prediction in row["predictions"]:
+        x1, y1, x2, y2 = prediction["box"]
+        assert 0 <= x1 <= x2 <= row["width"]
+        assert 0 <= y1 <= y2 <= row["height"]
+        assert prediction["class"] == "cracked"
+        assert masks.decode(prediction["mask"]).shape == (row["height"], row["width"])
+
+
+def test_predict_without_a_model_is_refused(job: Job, picture: Path) -> None:
+    done = job.run("predict", str(job.base / "model"), str(picture))
+    assert done.returncode == 2
+    assert "metadata.json" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_evaluate_agrees_with_the_report_of_training(trained: tuple[Job, str], cookies: Path) -> None:
+    job, _ = trained
+    done = job.run("evaluate", str(job.base / "model"), str(cookies))
+    assert done.returncode == 0, done.stderr
+    scores = json.loads(done.stdout)
+    assert set(scores) == set(json.loads(job.output("metrics.json").read_text())["best"]) - {"validation:best_mAP50"}
+    assert all(0 <= value <= 1 for value in scores.values())
+
+
+def test_export_writes_a_module_that_torch_runs(trained: tuple[Job, str], pytorch: Path, tmp_path: Path) -> None:
+    job, _ = trained
+    done = job.run("export", str(job.base / "model"), str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    code = (
+        f"import torch; module = torch.jit.load({str(tmp_path / 'out' / 'model.torchscript')!r}); "
+        "print(tuple(module(torch.zeros(1, 3, 64, 64))[0].shape))"
+    )
+    ran = subprocess.run([pytorch, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith("(1, 37, 84)")  # 4 box values, 1 class, 32 mask coefficients; 8² + 4² + 2² cells
+
+
+def test_every_content_type_gives_the_same_answer(url: str, picture: Path) -> None:
+    with urllib.request.urlopen(f"{url}/ping", timeout=2) as reply:
+        assert reply.status == 200
+    pixels = images.open_image(picture)
+    png, npy = io.BytesIO(), io.BytesIO()
+    Image.fromarray(pixels).save(png, "PNG")
+    np.save(npy, pixels)
+    as_json = json.dumps({"image": base64.b64encode(picture.read_bytes()).decode()}).encode()
+    answers = [
+        invoke(url, picture.read_bytes(), "image/jpeg"),
+        invoke(url, png.getvalue(), "image/png"),
+        invoke(url, npy.getvalue(), "application/x-npy"),
+        invoke(url, as_json, "application/json"),
+    ]
+    assert answers[0]["width"] == pixels.shape[1]
+    assert all(answer == answers[0] for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "said"),
+    [
+        (b"no image", "image/jpeg", 400, "not a readable image"),
+        (b"{", "application/json", 400, "not JSON"),
+        (b"{}", "application/json", 400, '"image"'),
+        (b"x", "text/csv", 415, "text/csv"),
+        (b"\x93NUMPY", "application/x-npy", 400, "npy"),
+    ],
+)
+def test_a_wrong_body_is_refused(url: str, body: bytes, content_type: str, status: int, said: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        invoke(url, body, content_type)
+    answer = json.load(caught.value)
+    assert caught.value.code == status, answer
+    assert said in answer["error"]
+    assert answer["hint"]
