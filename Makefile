@@ -4,8 +4,9 @@ SHELL := /bin/bash
 
 DATA ?=
 TASK ?= detect
-EPOCHS ?= 24
+EPOCHS ?= 30
 IMG_SIZE ?= 320
+BATCH_SIZE ?= 8
 HP ?=
 TESTS ?= tests
 
@@ -17,8 +18,8 @@ in = PYTHONPATH=.:entrypoints "$$(python3 -m local.environments $(1))"
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-train-local: ## train YOLO on this machine; DATA=<manifest, folder or s3://> TASK=detect|segment EPOCHS= IMG_SIZE= HP="k=v …"
-	@./drydock train yolo $(if $(DATA),--data $(DATA)) --hp task=$(TASK) --hp epochs=$(EPOCHS) --hp img-size=$(IMG_SIZE) $(addprefix --hp ,$(HP))
+train-local: ## train YOLO on this machine; DATA=<manifest, folder or s3://> TASK=detect|segment EPOCHS= IMG_SIZE= BATCH_SIZE= HP="k=v …"
+	@./drydock train yolo $(if $(DATA),--data $(DATA)) --hp task=$(TASK) --hp epochs=$(EPOCHS) --hp img-size=$(IMG_SIZE) --hp batch-size=$(BATCH_SIZE) $(addprefix --hp ,$(HP))
 
 up: ## start the emulator in the background
 	@./drydock up

@@ -103,7 +103,7 @@ def train(env: Environment, hp: Hyperparameters) -> None:
     prepare_ultralytics(env.scratch_dir, offline=hp.pretrained != "ultralytics")
     data_yaml = write_training_data(env.scratch_dir / "data", train_set, validation_set, hp)
     run = Run(env, hp, compute, train_set.classes, checkpoints.Store(env.checkpoint_dir))
-    trainer = build_trainer(run, data_yaml)
+    trainer = build_trainer(run, data_yaml, train_set)
     try:
         if trainer is not None:
             trainer.train()
@@ -202,7 +202,7 @@ def new_model(architecture: str, task: str, classes: int) -> Any:
     return kind(f"{architecture}{'-seg' if task == 'segment' else ''}.yaml", nc=classes, verbose=False)
 
 
-def starting_weights(env: Environment, hp: Hyperparameters) -> tuple[str, dict[str, torch.Tensor]]:
+def starting_weights(env: Environment, hp: Hyperparameters, train_set: Dataset) -> tuple[str, dict[str, torch.Tensor]]:
     """Where the first weights come from, and the weights by name (empty: random)."""
     source = hp.pretrained
     if source == "auto":
@@ -222,7 +222,32 @@ def starting_weights(env: Environment, hp: Hyperparameters) -> tuple[str, dict[s
             "add a channel `pretrained` with a .pt or .safetensors file, or set pretrained=ultralytics (needs "
             "internet) or pretrained=none (random weights)",
         )
-    return f"Drydock's starter {STARTER.name}", weights.read(STARTER)
+    return starter_weights(hp, train_set)
+
+
+def starter_weights(hp: Hyperparameters, train_set: Dataset) -> tuple[str, dict[str, torch.Tensor]]:
+    """The starter that ships with Drydock; each class starts as the defect of the starter that resembles it most."""
+    from safetensors import safe_open
+
+    from training import heads, weights
+    from vision import boxes, images, transforms
+
+    state = weights.read(STARTER)
+    with safe_open(STARTER, "pt") as file:
+        known = json.loads(file.metadata()["classes"])
+    model = new_model(hp.architecture, "segment", len(known))
+    model.load_state_dict(state)
+
+    def scenes() -> Iterator[heads.Scene]:
+        for sample in train_set.samples:
+            box = boxes.fit((sample.width, sample.height), (hp.img_size, hp.img_size))
+            objects = [(i.class_id, boxes.to_input(i.box, box)) for i in sample.instances]
+            yield transforms.letterbox(images.open_image(sample.image), hp.img_size)[0], objects
+
+    closest = heads.closest_classes(model.float().eval(), len(known), scenes(), len(train_set.classes))
+    rows = ", ".join(f"{name} as {known[row]}" for name, row in zip(train_set.classes, closest, strict=True))
+    names = heads.class_tensors(lambda count: new_model(hp.architecture, "segment", count))
+    return f"Drydock's starter {STARTER.name} ({rows})", heads.with_rows(state, names, closest)
 
 
 def published_weights(hp: Hyperparameters) -> tuple[str, dict[str, torch.Tensor]]:
@@ -289,7 +314,7 @@ class Run:
         return self.env.scratch_dir / "run"
 
 
-def build_trainer(run: Run, data_yaml: Path) -> Any:
+def build_trainer(run: Run, data_yaml: Path, train_set: Dataset) -> Any:
     """An Ultralytics trainer that starts from the newest checkpoint or the starting weights; None when all is done."""
     from ultralytics.models.yolo.detect import DetectionTrainer
     from ultralytics.models.yolo.segment import SegmentationTrainer
@@ -297,7 +322,7 @@ def build_trainer(run: Run, data_yaml: Path) -> Any:
     from training.weights import load_matching
 
     hp, checkpoint = run.hp, run.store.newest()
-    source, weights = ("the checkpoint", {}) if checkpoint else starting_weights(run.env, hp)
+    source, weights = ("the checkpoint", {}) if checkpoint else starting_weights(run.env, hp, train_set)
     if checkpoint:
         restore(checkpoint, run)
         print(f"resuming after epoch {checkpoint.step} from {checkpoint.path.name}", flush=True)
@@ -374,9 +399,12 @@ def settings(run: Run, data_yaml: Path, *, resume: bool) -> dict[str, Any]:
 
 def attach(trainer: Any, run: Run) -> None:
     """Metric lines, checkpoints and stopping, as callbacks of Ultralytics' trainer."""
+    import torch
+
     clock = Clock()
 
     def on_train_start(trainer: Any) -> None:
+        torch.set_num_threads(run.env.num_cpus)  # Ultralytics leaves one core idle
         if run.compute.half and run.compute.device == "cpu":
             run_forward_in_bfloat16(trainer.model)
         print(f"training {run.hp.architecture} ({run.hp.task}) on {run.compute}, {run.env.num_cpus} CPUs", flush=True)
@@ -511,7 +539,7 @@ def save_model(run: Run) -> None:
     stripped = run.folder / "best-stripped.pt"
     saved = strip_optimizer(best, str(stripped))
     state = {name: tensor.contiguous() for name, tensor in saved["model"].state_dict().items()}
-    header = {"architecture": run.hp.architecture}
+    header = {"architecture": run.hp.architecture, "classes": json.dumps(run.classes)}
     artefact.save(
         run.env.model_dir,
         {"model.pt": copier(stripped), "model.safetensors": lambda path: save_file(state, path, header)},

@@ -26,7 +26,7 @@ def coverage() -> str:
     """docs/api-coverage.md, from botocore's model and the members table."""
     from local import coverage
 
-    return coverage.markdown()
+    return coverage.page()
 
 
 def main() -> None:

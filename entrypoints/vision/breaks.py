@@ -1,4 +1,4 @@
-"""How a generated cookie breaks: a wedge, a split from rim to rim, a branching crack, a piece bitten off."""
+"""How a generated cookie cracks: a wedge from the rim, a split from rim to rim, a branching crack on top."""
 
 from __future__ import annotations
 
@@ -24,22 +24,18 @@ def draw(rng: Random, cover: Array, radius: float) -> tuple[Array, Array]:
     centre = np.array([(weights * columns).sum(), (weights * rows).sum()])
     canvas = Image.new("L", (2 * w, 2 * h))
     pen = ImageDraw.Draw(canvas)
-    kind = rng.choice(("wedge", "split", "crack", "bite"), p=(0.36, 0.2, 0.26, 0.18))
+    kind = rng.choice(("wedge", "split", "crack"), p=(0.45, 0.25, 0.3))
     angle = rng.uniform(0, 2 * math.pi)
-    if kind == "bite":
-        _polygon(pen, _bite(rng, centre, radius, angle))
-    else:
-        start = centre + 1.25 * radius * np.array([math.cos(angle), math.sin(angle)]) + rng.normal(0, 0.2 * radius, 2)
-        length = {"wedge": rng.uniform(1.1, 1.8), "split": 2.7, "crack": rng.uniform(1.1, 1.9)}[kind] * radius
-        wide = {"wedge": (0.16, 0.42), "split": (0.06, 0.2), "crack": (0.06, 0.12)}[kind]
-        width = radius * rng.uniform(*wide)
-        path = _walk(rng, start, math.atan2(*(centre - start)[::-1]), length)
-        _polygon(pen, _ribbon(rng, path, width, 0.6 if kind == "split" else 0.04))
-        for _ in range(int(rng.integers(0, 3)) if kind != "split" else 0):
-            root = path[int(len(path) * rng.uniform(0.4, 0.7))]
-            heading = math.atan2(*(path[-1] - path[0])[::-1]) + rng.choice((-1, 1)) * rng.uniform(0.5, 1.1)
-            twig = _walk(rng, root, heading, radius * rng.uniform(0.25, 0.6))
-            _polygon(pen, _ribbon(rng, twig, max(4.5, width * 0.35), 0.04))
+    start = centre + 1.25 * radius * np.array([math.cos(angle), math.sin(angle)]) + rng.normal(0, 0.2 * radius, 2)
+    length = {"wedge": rng.uniform(1.3, 1.9), "split": 2.7, "crack": rng.uniform(1.4, 2.0)}[kind] * radius
+    width = radius * rng.uniform(*{"wedge": (0.2, 0.42), "split": (0.12, 0.26), "crack": (0.1, 0.18)}[kind])
+    path = _walk(rng, start, math.atan2(*(centre - start)[::-1]), length)
+    _polygon(pen, _ribbon(rng, path, width, 0.6 if kind == "split" else 0.04))
+    for _ in range(int(rng.integers(0, 3)) if kind != "split" else 0):
+        root = path[int(len(path) * rng.uniform(0.4, 0.7))]
+        heading = math.atan2(*(path[-1] - path[0])[::-1]) + rng.choice((-1, 1)) * rng.uniform(0.5, 1.1)
+        twig = _walk(rng, root, heading, radius * rng.uniform(0.25, 0.6))
+        _polygon(pen, _ribbon(rng, twig, max(4.5, width * 0.35), 0.04))
     drawn = np.asarray(canvas.resize((w, h), Image.Resampling.BOX), np.float32) / np.float32(255)
     nothing = np.zeros_like(drawn)
     return (nothing, drawn) if kind == "crack" else (drawn, nothing)
@@ -63,15 +59,6 @@ def _ribbon(rng: Random, path: Points, width: float, end: float) -> Points:
     half = (width * (1 - t) ** 0.8 + width * end * t + 1.2) / 2
     sides = [half * (1 + 0.22 * rng.normal(size=len(path))) + rng.normal(0, 0.5, len(path)) for _ in range(2)]
     return np.concatenate([path + normal * sides[0][:, None], (path - normal * sides[1][:, None])[::-1]])
-
-
-def _bite(rng: Random, centre: Points, radius: float, angle: float) -> Points:
-    """A ragged piece around a point of the rim."""
-    middle = centre + radius * rng.uniform(0.75, 0.95) * np.array([math.cos(angle), math.sin(angle)])
-    turn = np.linspace(0, 2 * math.pi, 60, endpoint=False)
-    lobes = 1 + 0.10 * np.cos(int(rng.integers(3, 6)) * turn + rng.uniform(0, 6)) + rng.normal(0, 0.03, 60)
-    reach = radius * rng.uniform(0.35, 0.6) * lobes
-    return np.asarray(middle + np.stack([np.cos(turn) * reach, np.sin(turn) * reach * rng.uniform(0.7, 1.2)], axis=1))
 
 
 def _polygon(pen: ImageDraw.ImageDraw, points: Points) -> None:

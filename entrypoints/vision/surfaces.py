@@ -88,7 +88,7 @@ def _add_defect(
     rows, columns = np.nonzero(region)
     pick = rng.integers(len(rows))
     at = (float(columns[pick]), float(rows[pick]))
-    name, draw = kinds[rng.integers(len(kinds))]
+    name, draw = kinds[int(rng.integers(len(kinds)))]
     if draw in (_chip, _fracture) and not parts:
         return None
     mask = draw(rng, image, background, region, at) & region

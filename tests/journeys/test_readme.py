@@ -1,0 +1,100 @@
+"""The README is true: its commands run in a copy of the checkout, and print what it says they print."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local import environments
+from local.installer import SetUpError
+from tests.support.emulator import ROOT
+
+README = (ROOT / "README.md").read_text()
+SMALL = {"EPOCHS": "1", "IMG_SIZE": "64"}
+"""The Makefile takes these from the environment where a command does not set them itself."""
+
+
+def blocks() -> dict[str, str]:
+    """The console blocks by the name in the comment above them."""
+    found = re.findall(r"<!-- run: (\S+) -->\n```console\n(.*?)```", README, flags=re.DOTALL)
+    assert len(found) == README.count("<!-- run:")
+    return dict(found)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What git tracks or would track, copied, beside the environments that are there already."""
+    try:
+        environments.ensure("pytorch")
+        environments.ensure("emulator")
+    except SetUpError as error:
+        pytest.skip(f"the environments cannot be made here: {error.message}")
+    folder = tmp_path_factory.mktemp("clone") / "drydock"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for name in filter(None, listed.split("\0")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
+    (folder / ".venvs").symlink_to(ROOT / ".venvs")
+    shell(folder, "PYTHONPATH=entrypoints .venvs/pytorch/bin/python -m vision.samples photos --images 16")
+    yield folder
+    shell(folder, "./drydock down")
+
+
+def shell(folder: Path, script: str) -> str:
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "DRYDOCK_", "MAKE"))}
+    inherited.pop("PYTHONPATH", None)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=inherited | SMALL, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=280,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def shape(line: str) -> str:
+    """A line without its numbers, the path of its checkout and the width of its columns."""
+    line = re.sub(r"\S*/(?=(runs|\.drydock)/)", "", line)
+    line = re.sub(r"[0-9a-f]{12,}|\d[\d.,e+-]*", "#", line)
+    return re.sub(r"\s+", " ", line).strip()
+
+
+@pytest.mark.pytorch
+@pytest.mark.parametrize("name", blocks())
+def test_a_command_prints_what_the_readme_says(checkout: Path, name: str) -> None:
+    lines = blocks()[name].splitlines()
+    commands = [line[2:] for line in lines if line.startswith("$ ")]
+    expected = [line for line in lines if not line.startswith("$ ") and line.strip() not in ("", "…")]
+    printed = {shape(line) for line in shell(checkout, "\n".join(commands)).splitlines()}
+    missing = [line for line in expected if shape(line) not in printed]
+    assert expected, "no output is shown"
+    assert not missing, "\n".join(["not printed:", *missing, "printed:", *sorted(printed)])
+
+
+def test_every_make_target_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    named = set(re.findall(r"make ([a-z][a-z-]*)", README + (ROOT / "CONTRIBUTING.md").read_text()))
+    assert named
+    assert named <= targets
+
+
+def test_every_page_and_picture_that_is_linked_exists() -> None:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links {target}"
+
+
+def test_the_help_of_make_lists_every_target() -> None:
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert phony
+    for target in phony[1].split():
+        assert f"make {target} " in listed
