@@ -47,6 +47,8 @@ SIZES = ("n", "s", "m", "l", "x")
 MODELS = tuple(f"{family}{size}" for family in ("yolov8", "yolo11", "yolo26") for size in SIZES)
 STARTER = Path(__file__).parent / "weights" / "yolov8n-seg.safetensors"
 CONFIDENCE = 0.25
+NMS_IOU = 0.4
+"""Above it the lower of two predictions is dropped; below Ultralytics' 0.7, since defects seldom overlap."""
 LETTERBOX_COLOUR = (114, 114, 114)
 
 
@@ -376,6 +378,7 @@ def settings(run: Run, data_yaml: Path, *, resume: bool) -> dict[str, Any]:
         "warmup_bias_lr": 0.0,
         "mosaic": hp.mosaic,
         "close_mosaic": max(1, hp.epochs // 4),
+        "iou": NMS_IOU,
         "flipud": 0.5,  # parts on a belt have no up
         "scale": 0.3,
         "hsv_h": 0.05,
@@ -558,6 +561,7 @@ def describe_model(hp: Hyperparameters, classes: tuple[str, ...]) -> dict[str, A
         "letterbox": {"color": list(LETTERBOX_COLOUR), "scale_up": True, "center": True},
         "architecture": hp.architecture,
         "confidence": CONFIDENCE,
+        "nms_iou": NMS_IOU,
         "versions": {name: installed.version(name) for name in ("torch", "ultralytics")},
         "hyperparameters": asdict(hp),
     }
@@ -608,15 +612,19 @@ class Model:
         model.names = dict(enumerate(self.metadata["classes"]))
         model.args = self._yolo.model.args
         self._yolo.model = model.float().eval()
+        self._inference = {
+            "imgsz": self.metadata["input_size"][0],
+            "iou": self.metadata["nms_iou"],
+            "rect": False,
+            "verbose": False,
+        }
 
     def predict(self, image: NDArray[np.uint8], confidence: float = CONFIDENCE) -> list[dict[str, Any]]:
         """Predictions of one RGB image `(H, W, 3)`, boxes xyxy in its pixels; schema in docs/contract.md."""
         from vision import masks
 
-        result = self._yolo.predict(
-            image[..., ::-1].copy(), imgsz=self.metadata["input_size"][0], rect=False, conf=confidence,
-            verbose=False, save=False, retina_masks=True,
-        )[0].cpu()  # fmt: skip
+        bgr = image[..., ::-1].copy()
+        result = self._yolo.predict(bgr, conf=confidence, save=False, retina_masks=True, **self._inference)[0].cpu()
         found = []
         for index, box in enumerate(result.boxes):
             label = int(box.cls)
@@ -633,11 +641,10 @@ class Model:
 
     def evaluate(self, data_yaml: Path) -> Scores:
         """Ultralytics' own validation on the `val` part of a YOLO folder."""
+        out = str(data_yaml.parent / "val")
         result = self._yolo.val(
-                data=str(data_yaml), imgsz=self.metadata["input_size"][0], rect=False, batch=16, plots=False,
-                verbose=False, save_json=False, workers=0,
-                project=str(data_yaml.parent / "val"), exist_ok=True,
-            )  # fmt: skip
+            data=str(data_yaml), batch=16, plots=False, workers=0, project=out, exist_ok=True, **self._inference
+        )
         from vision.report import PrecisionRecall
 
         values: dict[str, float] = {}
