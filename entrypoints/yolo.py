@@ -21,7 +21,6 @@ import os
 import re
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata as installed
@@ -104,6 +103,7 @@ def train(env: Environment, hp: Hyperparameters) -> None:
     compute = Compute(device, devices.computes_bfloat16(device, hp.precision))
     prepare_ultralytics(env.scratch_dir, offline=hp.pretrained != "ultralytics")
     data_yaml = write_training_data(env.scratch_dir / "data", train_set, validation_set, hp)
+    leave_if_stopped()
     run = Run(env, hp, compute, train_set.classes, checkpoints.Store(env.checkpoint_dir))
     trainer = build_trainer(run, data_yaml, train_set)
     try:
@@ -111,49 +111,37 @@ def train(env: Environment, hp: Hyperparameters) -> None:
             trainer.train()
     except Stopped:
         save_model(run)
-        print("stopped on request; the checkpoint of the last finished epoch is kept", flush=True)
+        write_numbers(run, {})
+        kept = run.store.newest()
+        print(f"stopped on request; {f'epoch {kept.step} is kept' if kept else 'no epoch was finished'}", flush=True)
         raise
     except Exception as error:
-        raise explained(error, hp) from error
+        if "out of memory" in str(error).lower():
+            raise out_of_memory(hp) from error
+        raise
     save_model(run)
     report(run, validation_set)
 
 
+def leave_if_stopped() -> None:
+    """Raise Stopped once SIGTERM has come: called wherever the run can be left, at each batch too."""
+    if stop_requested():
+        raise Stopped
+
+
 def read_data(env: Environment, hp: Hyperparameters) -> tuple[Dataset, Dataset]:
-    """The training and the validation set; the split is written to split.json where this program makes it."""
-    from vision import formats, record, splits
+    """The training and the validation set of the job's channels."""
+    from vision import detection
 
-    dataset = formats.load(env.channel("train"), prefer=hp.manifest)
-    if "validation" in env.channels:
-        held_out = record.aligned(formats.load(env.channel("validation")), dataset.classes)
-        parts = (dataset, held_out)
-    else:
-        parts = splits.given(dataset) or splits.split(dataset, hp.validation_fraction, hp.seed)
-        env.output_data_dir.mkdir(parents=True, exist_ok=True)
-        splits.write_split(env.output_data_dir / "split.json", *parts, seed=hp.seed, fraction=hp.validation_fraction)
-    for part, role in zip(parts, ("train", "validation"), strict=True):
-        check(part, role, hp)
-    return parts
-
-
-def check(dataset: Dataset, role: str, hp: Hyperparameters) -> None:
-    """Refuse what cannot be trained on; print what the reader noticed."""
-    instances = sum(len(sample.instances) for sample in dataset.samples)
-    negatives = sum(not sample.instances for sample in dataset.samples)
-    print(
-        f"{role}: {len(dataset.samples)} images, {instances} instances of {', '.join(dataset.classes) or 'no class'}, "
-        f"{negatives} images without any",
-        flush=True,
+    return detection.load_sets(
+        env.channel("train"),
+        env.channels.get("validation"),
+        manifest=hp.manifest,
+        fraction=hp.validation_fraction,
+        seed=hp.seed,
+        split_file=env.output_data_dir / "split.json",
+        masks=hp.task == "segment",
     )
-    if role == "train":
-        for note in dataset.notes:
-            print(f"note: {note}", flush=True)
-    if not instances:
-        raise Refusal(
-            f"the {role} set has no annotated object", "check the manifest, or give a larger validation-fraction"
-        )
-    if hp.task == "segment" and not dataset.has_masks:
-        raise Refusal(f"the {role} set has boxes without masks, which task=segment needs", "use task=detect")
 
 
 def write_training_data(folder: Path, train_set: Dataset, validation_set: Dataset, hp: Hyperparameters) -> Path:
@@ -224,32 +212,10 @@ def starting_weights(env: Environment, hp: Hyperparameters, train_set: Dataset) 
             "add a channel `pretrained` with a .pt or .safetensors file, or set pretrained=ultralytics (needs "
             "internet) or pretrained=none (random weights)",
         )
-    return starter_weights(hp, train_set)
+    from training import starter
 
-
-def starter_weights(hp: Hyperparameters, train_set: Dataset) -> tuple[str, dict[str, torch.Tensor]]:
-    """The starter that ships with Drydock; each class starts as the defect of the starter that resembles it most."""
-    from safetensors import safe_open
-
-    from training import heads, weights
-    from vision import boxes, images, transforms
-
-    state = weights.read(STARTER)
-    with safe_open(STARTER, "pt") as file:
-        known = json.loads(file.metadata()["classes"])
-    model = new_model(hp.architecture, "segment", len(known))
-    model.load_state_dict(state)
-
-    def scenes() -> Iterator[heads.Scene]:
-        for sample in train_set.samples:
-            box = boxes.fit((sample.width, sample.height), (hp.img_size, hp.img_size))
-            objects = [(i.class_id, boxes.to_input(i.box, box)) for i in sample.instances]
-            yield transforms.letterbox(images.open_image(sample.image), hp.img_size)[0], objects
-
-    closest = heads.closest_classes(model.float().eval(), len(known), scenes(), len(train_set.classes))
-    rows = ", ".join(f"{name} as {known[row]}" for name, row in zip(train_set.classes, closest, strict=True))
-    names = heads.class_tensors(lambda count: new_model(hp.architecture, "segment", count))
-    return f"Drydock's starter {STARTER.name} ({rows})", heads.with_rows(state, names, closest)
+    words, state = starter.fitted(STARTER, lambda n: new_model("yolov8n", "segment", n), train_set, hp.img_size)
+    return f"Drydock's starter {STARTER.name} ({words})", state
 
 
 def published_weights(hp: Hyperparameters) -> tuple[str, dict[str, torch.Tensor]]:
@@ -404,7 +370,9 @@ def attach(trainer: Any, run: Run) -> None:
     """Metric lines, checkpoints and stopping, as callbacks of Ultralytics' trainer."""
     import torch
 
-    clock = Clock()
+    from training.pace import Pace
+
+    pace = Pace()
 
     def on_train_start(trainer: Any) -> None:
         torch.set_num_threads(run.env.num_cpus)  # Ultralytics leaves one core idle
@@ -413,15 +381,15 @@ def attach(trainer: Any, run: Run) -> None:
         print(f"training {run.hp.architecture} ({run.hp.task}) on {run.compute}, {run.env.num_cpus} CPUs", flush=True)
 
     def on_train_epoch_start(trainer: Any) -> None:
+        leave_if_stopped()
         trainer._oom_retries = 3  # out of memory is an error to report, not a reason to halve the batch in silence
-        clock.start_epoch()
+        pace.start_epoch()
 
     def on_train_batch_end(trainer: Any) -> None:
-        if stop_requested():
-            raise Stopped
-        if clock.due():
+        leave_if_stopped()
+        if pace.due():
             print(
-                f"epoch {trainer.epoch + 1}/{trainer.epochs}: batch {clock.batches}/{len(trainer.train_loader)}",
+                f"epoch {trainer.epoch + 1}/{trainer.epochs}: batch {pace.batches}/{len(trainer.train_loader)}",
                 flush=True,
             )
 
@@ -435,33 +403,12 @@ def attach(trainer: Any, run: Run) -> None:
         )
 
     def on_fit_epoch_end(trainer: Any) -> None:
-        values = epoch_metrics(trainer) | {"train:epoch_seconds": clock.seconds()}
+        values = epoch_metrics(trainer) | {"train:epoch_seconds": pace.seconds()}
         METRICS.report(values, epoch=trainer.epoch + 1)
         print(epoch_line(trainer, values, run.hp), flush=True)
 
     for callback in (on_train_start, on_train_epoch_start, on_train_batch_end, on_model_save, on_fit_epoch_end):
         trainer.add_callback(callback.__name__, callback)
-
-
-class Clock:
-    """Times epochs, and says when a progress line is due (every 10 s)."""
-
-    def __init__(self) -> None:
-        self.batches = 0
-        self._started = self._said = time.monotonic()
-
-    def start_epoch(self) -> None:
-        self._started, self.batches = time.monotonic(), 0
-
-    def due(self) -> bool:
-        self.batches += 1
-        if time.monotonic() - self._said < 10:
-            return False
-        self._said = time.monotonic()
-        return True
-
-    def seconds(self) -> float:
-        return time.monotonic() - self._started
 
 
 def epoch_metrics(trainer: Any) -> dict[str, float]:
@@ -520,10 +467,8 @@ def restore(checkpoint: checkpoints.Checkpoint, run: Run) -> None:
             shutil.copyfile(checkpoint.path / path.name, path)
 
 
-def explained(error: Exception, hp: Hyperparameters) -> Exception:
-    """Running out of memory as a refusal that names the batch size; anything else as it is."""
-    if "out of memory" not in str(error).lower():
-        return error
+def out_of_memory(hp: Hyperparameters) -> Refusal:
+    """Ultralytics would halve the batch in silence; we say which size to take."""
     return Refusal(
         f"out of memory with batch-size={hp.batch_size} and img-size={hp.img_size}",
         f"use batch-size={max(1, hp.batch_size // 2)}",
@@ -571,20 +516,24 @@ def report(run: Run, validation_set: Dataset) -> None:
     """Evaluate the saved model and write metrics.json, results.csv and the pictures to output/data."""
     from vision import report as pictures
 
-    model = Model(run.env.model_dir, run.env.scratch_dir)
+    model = Model(run.env.model_dir, run.env.scratch_dir, run.compute.device)
     scores = model.evaluate(run.env.scratch_dir / "data" / "data.yaml")
     kind = "validation:mask_" if run.hp.task == "segment" else "validation:"
     best = {"validation:best_mAP50": scores.values[kind + "mAP50"]}
     METRICS.report(best)
-    results = run.folder / "results.csv"
+    write_numbers(run, scores.values | best)
     out = run.env.output_data_dir
+    pictures.write(out, validation_set, model.predict, scores.curves, out / "results.csv")
+    print(f"best epoch: mAP50 {best['validation:best_mAP50']:.3f}", flush=True)
+
+
+def write_numbers(run: Run, best: Mapping[str, float]) -> None:
+    """results.csv and metrics.json: `best` of the kept weights, and the last values reported."""
+    out, results = run.env.output_data_dir, run.folder / "results.csv"
     out.mkdir(parents=True, exist_ok=True)
     if results.is_file():
         shutil.copyfile(results, out / "results.csv")
-    metrics = {"best": scores.values | best, "last": dict(METRICS.final)}
-    (out / "metrics.json").write_text(json.dumps(metrics, indent=2))
-    pictures.write(out, validation_set, model.predict, scores.curves, out / "results.csv")
-    print(f"best epoch: mAP50 {best['validation:best_mAP50']:.3f}", flush=True)
+    (out / "metrics.json").write_text(json.dumps({"best": dict(best), "last": dict(METRICS.final)}, indent=2))
 
 
 # ---------------------------------------------------------------- use
@@ -598,9 +547,12 @@ class Scores:
 class Model:
     """A trained model folder, loaded without unpickling."""
 
-    def __init__(self, folder: Path, scratch: Path) -> None:
+    def __init__(self, folder: Path, scratch: Path, device: str = "auto") -> None:
         self.metadata = artefact.read(folder)
         prepare_ultralytics(scratch)
+        from training import devices
+
+        device = devices.choose(device)
         from safetensors.torch import load_file
         from ultralytics import YOLO
 
@@ -613,18 +565,23 @@ class Model:
         model.args = self._yolo.model.args
         self._yolo.model = model.float().eval()
         self._inference = {
+            "device": "cpu" if device == "cpu" else "0",
             "imgsz": self.metadata["input_size"][0],
             "iou": self.metadata["nms_iou"],
             "rect": False,
             "verbose": False,
         }
 
-    def predict(self, image: NDArray[np.uint8], confidence: float = CONFIDENCE) -> list[dict[str, Any]]:
-        """Predictions of one RGB image `(H, W, 3)`, boxes xyxy in its pixels; schema in docs/contract.md."""
+    def predict(self, image: NDArray[np.uint8], confidence: float | None = None) -> list[dict[str, Any]]:
+        """Predictions of one RGB image `(H, W, 3)`, boxes xyxy in its pixels; schema in docs/contract.md.
+
+        `confidence` is the lowest score reported; None takes the model's own.
+        """
         from vision import masks
 
         bgr = image[..., ::-1].copy()
-        result = self._yolo.predict(bgr, conf=confidence, save=False, retina_masks=True, **self._inference)[0].cpu()
+        lowest = self.metadata["confidence"] if confidence is None else confidence
+        result = self._yolo.predict(bgr, conf=lowest, save=False, retina_masks=True, **self._inference)[0].cpu()
         found = []
         for index, box in enumerate(result.boxes):
             label = int(box.cls)
@@ -723,7 +680,7 @@ def _model_arguments(parser: argparse.ArgumentParser) -> None:
 def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     _model_arguments(parser)
     parser.add_argument("images", type=Path, nargs="+")
-    parser.add_argument("--confidence", type=float, default=CONFIDENCE, help="lowest score to report, 0 to 1")
+    parser.add_argument("--confidence", type=float, help="lowest score to report, 0 to 1; default: the model's own")
 
 
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:

@@ -82,7 +82,8 @@ def _of_exit(error: SystemExit) -> Outcome:
     if error.code is None or error.code == 0:
         return Outcome(0)
     if isinstance(error.code, int):
-        return Outcome(error.code & 0xFF, f"exited with code {error.code & 0xFF}")
+        code = error.code & 0xFF or CRASHED  # the kernel keeps eight bits: 256 would pass for success
+        return Outcome(code, "" if code == STOPPED else f"exited with code {code}")
     return Outcome(CRASHED, str(error.code))
 
 

@@ -64,7 +64,7 @@ CREATE_TRAINING_JOB: dict[str, Member] = {
     f"{_CHANNEL}.ShuffleConfig": Member(_recorded, "the order of files has no meaning in File mode"),
     "OutputDataConfig.KmsKeyId": Member(_recorded, "nothing is encrypted"),
     "OutputDataConfig.S3OutputPath": Member(_emulated, "model.tar.gz and output.tar.gz"),
-    "OutputDataConfig.CompressionType": Member(_emulated, "an archive or a folder"),
+    "OutputDataConfig.CompressionType": Member(_emulated, "GZIP only", only=("GZIP",)),
     "ResourceConfig.InstanceType": Member(_emulated, "told to the program; the job runs on this machine"),
     "ResourceConfig.InstanceCount": Member(_emulated, _ONE_HOST, only=(1,)),
     "ResourceConfig.VolumeSizeInGB": Member(_recorded, "the disk of this machine"),
@@ -82,7 +82,7 @@ CREATE_TRAINING_JOB: dict[str, Member] = {
     "StoppingCondition.MaxPendingTimeInSeconds": Member(_recorded, "no job waits for capacity"),
     "Tags": Member(_emulated, "AddTags, ListTags, DeleteTags"),
     "EnableNetworkIsolation": Member(
-        _recorded, "the program gets no address and no keys of the emulator; the network stays"
+        _emulated, "in part: the program gets no address and no keys of the emulator; the network stays"
     ),
     "EnableInterContainerTrafficEncryption": Member(_recorded, _ONE_HOST),
     "EnableManagedSpotTraining": Member(_refused, "interruptions are not emulated", only=(False,)),

@@ -28,8 +28,12 @@ def create(state: State, request: Request) -> Response:
     full = rules.with_defaults(request)
     name = request["TrainingJobName"]
     with state.lock:
-        if any(job.name.lower() == name.lower() for job in state.runner.list()):
-            raise ResourceInUse(f"Training job names must be unique within an AWS account and region: {name}")
+        taken = next((job for job in state.runner.list() if job.name.lower() == name.lower()), None)
+        if taken:  # whatever its case: the name is also that of a folder, and lower-cased in the ARN
+            raise ResourceInUse(
+                "Training job names must be unique within an AWS account and region, "
+                f"and a training job with this name already exists ({taken.arn})"
+            )
         state.runner.check(full)
         job = TrainingJob(full, state.arn("training-job", name), members.recorded(request))
         state.runner.submit(job)

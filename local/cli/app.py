@@ -12,6 +12,14 @@ from local.cli.terminal import say_error
 from local.installer import SetUpError
 
 INTERRUPTED = 130
+LONGEST_MESSAGE = 600
+"""Characters; AWS lists every allowed value, hundreds of them for an instance type."""
+HINTS = {
+    "ResourceInUse": "choose another --name, or leave --name out",
+    "ValidationException": "correct the value that the message names, or ask for --help",
+    "NoSuchBucket": "aws s3 mb s3://BUCKET makes it, under the variables of drydock env",
+}
+"""What to type after an error that the endpoint answered with, by its code."""
 
 app = typer.Typer(
     name="drydock",
@@ -72,8 +80,10 @@ def _service_message(error: Exception) -> tuple[str, str] | None:
     from botocore.exceptions import ClientError, HTTPClientError
 
     if isinstance(error, ClientError):
-        reply = error.response["Error"]
-        return f"{reply.get('Code')}: {reply.get('Message')}", ""
+        code, message = (str(error.response["Error"].get(key, "")) for key in ("Code", "Message"))
+        if len(message) > LONGEST_MESSAGE:
+            message = f"{message[:LONGEST_MESSAGE]} …"
+        return f"{code}: {message}", HINTS.get(code, "")
     if isinstance(error, HTTPClientError):
         return f"the emulator stopped answering: {error}", "drydock up"
     return None

@@ -18,7 +18,7 @@ from local.home import Home
 
 USUAL_PORTS = range(4567, 4600)
 START_TIMEOUT_S = 60
-STOP_TIMEOUT_S = 150  # a job has 120 s to end after SIGTERM
+STOP_TIMEOUT_S = 60  # a job has 10 s to end after SIGTERM, then its log and archives are stored
 
 
 def start(home: Home, port: int | None = None, programs: list[Path] | None = None) -> Endpoint:
@@ -67,7 +67,7 @@ def stop(running: Endpoint) -> None:
         if waited_s > STOP_TIMEOUT_S:
             raise Refusal(f"the emulator (process {running.pid}) does not end", f"kill -9 {running.pid}", FAILED)
         if waited_s > 2 and not told:
-            say("waiting for running jobs to end (up to 120 s)")
+            say("waiting for running jobs to end (up to 10 s each)")
             told = True
         time.sleep(0.03)
 

@@ -1,8 +1,11 @@
 """The emulator as a person sees it: ``up``, ``down`` and ``reset``."""
 
+import fcntl
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -79,12 +82,26 @@ def reset(
     running = endpoints.find(chosen)
     if running:
         stop(running)
-    for path in state:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    with _held(chosen):
+        for path in state:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
     say(f"deleted the state in {chosen.root}" + ("; the emulator is down" if running else ""))
+
+
+@contextmanager
+def _held(home: Home) -> Iterator[None]:
+    """Keep any emulator from using the home. Raises Refusal if one does that does not answer, or not yet."""
+    with home.lock_file.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refusal(
+                f"an emulator that does not answer uses {home.root}", "drydock down, then reset again"
+            ) from None
+        yield
 
 
 def open_home(home: Path | None) -> Home:

@@ -44,7 +44,7 @@ def to_json(description: dict[str, Any], folder: Path | None) -> dict[str, Any]:
         "status": description["TrainingJobStatus"],
         "failure_reason": description.get("FailureReason"),
         "metrics": final_metrics(description),
-        "model": model_uri(description),
+        "model": _stored_model(description),
         "results": str(folder) if folder else None,
         "cost": pricing.cost(wall_s).to_json() if wall_s is not None else None,
     }
@@ -62,10 +62,15 @@ def describe(description: dict[str, Any]) -> list[str]:
         ("settings", "  ".join(f"{k}={v}" for k, v in sorted(description.get("HyperParameters", {}).items()))),
         ("data", "  ".join(_channels(description))),
         ("metrics", "  ".join(f"{name}={value:.4g}" for name, value in final_metrics(description).items())),
-        ("model", description.get("ModelArtifacts", {}).get("S3ModelArtifacts", "")),
+        ("model", _stored_model(description) or ""),
         ("checkpoints", description.get("CheckpointConfig", {}).get("S3Uri", "")),
     ]
     return [f"{name:<12} {value}" for name, value in rows if value]
+
+
+def _stored_model(description: dict[str, Any]) -> str | None:
+    """Where the model is; None for a job that has stored none, though its description names a place."""
+    return model_uri(description) if description["TrainingJobStatus"] in ("Completed", "Stopped") else None
 
 
 def _channels(description: dict[str, Any]) -> list[str]:

@@ -71,14 +71,15 @@ class CheckpointSync:
             settled = {name: stamp for name, stamp in seen.items() if self._last_look.get(name) == stamp}
             self._last_look = seen
             try:
-                self._sync(settled, present=seen)
+                self._sync(settled, delete=settled == seen)
                 silent = True
             except (OSError, ServiceError) as error:
                 if silent:
                     self._complain(f"checkpoints cannot be uploaded to s3://{self._bucket}/{self._prefix}: {error}")
                 silent = False
 
-    def _sync(self, seen: dict[str, _Stamp], present: dict[str, _Stamp] | None = None) -> None:
+    def _sync(self, seen: dict[str, _Stamp], delete: bool = True) -> None:
+        """Upload what is new in `seen`, then delete what is not in it: an old checkpoint goes after a whole new one."""
         for name, stamp in sorted(seen.items(), key=lambda item: item[1]):
             if self._stored.get(name) == stamp:
                 continue
@@ -87,7 +88,7 @@ class CheckpointSync:
             except FileNotFoundError:
                 continue  # deleted meanwhile
             self._stored[name] = stamp
-        for name in self._stored.keys() - (seen if present is None else present).keys():
+        for name in self._stored.keys() - seen.keys() if delete else ():
             self._objects.delete(self._bucket, self._prefix + name)
             del self._stored[name]
 

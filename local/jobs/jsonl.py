@@ -13,7 +13,9 @@ class Appender:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab", buffering=0)
+        self._file = path.open("a+b", buffering=0)
+        if self._file.tell() and os.pread(self._file.fileno(), 1, self._file.tell() - 1) != b"\n":
+            self._file.write(b"\n")  # a crash cut the last line short; the next one must not be lost with it
 
     def append(self, documents: Iterable[Mapping[str, Any]]) -> None:
         """Write the documents; OSError if the disk does not take all of them."""

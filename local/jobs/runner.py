@@ -3,6 +3,7 @@
 What one job goes through is in ``lifecycle.py``. Every change of a job is in the store before anybody sees it.
 """
 
+import logging
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -98,7 +99,11 @@ class Runner:
         """Fail the jobs that an earlier emulator left behind, once at start, and show all logs and metrics again."""
         for job in self.list():
             if not job.terminal:
-                self._recover(job)
+                try:
+                    self._recover(job)
+                except Exception:  # the others, and whoever wants to look, need an emulator that starts
+                    logging.exception("training job %s could not be recovered in full", job.name)
+                    self._publish(job.move(Secondary.FAILED, failure_reason=reasons.EMULATOR_STOPPED), False)
         self._services.telemetry.replay((job, self._folder(job)) for job in self.list())
 
     def close(self) -> None:

@@ -1,5 +1,7 @@
 """The index of the object store: one SQLite file whose committed rows survive a kill -9."""
 
+import errno
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -82,16 +84,18 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: on disk when the block ends, undone if it raises."""
+        """A transaction: on disk when the block ends, undone if it raises; OSError ENOSPC when the disk is full."""
         connection = self.read()
         with self._writing:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
                 connection.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path)) from error
                 raise
 
     def close(self) -> None:

@@ -84,9 +84,13 @@ def test_a_job_is_created_runs_and_is_described(sagemaker: Any, region: str):
 
 def test_a_name_is_used_once_whatever_its_case(sagemaker: Any):
     sagemaker.create_training_job(**request("taken"))
-    message = "Training job names must be unique within an AWS account and region: "
-    assert refusal(sagemaker.create_training_job, **request("taken")) == ("ResourceInUse", message + "taken")
-    assert refusal(sagemaker.create_training_job, **request("Taken")) == ("ResourceInUse", message + "Taken")
+    arn = sagemaker.describe_training_job(TrainingJobName="taken")["TrainingJobArn"]
+    message = (
+        "Training job names must be unique within an AWS account and region, "
+        f"and a training job with this name already exists ({arn})"
+    )
+    assert refusal(sagemaker.create_training_job, **request("taken")) == ("ResourceInUse", message)
+    assert refusal(sagemaker.create_training_job, **request("Taken")) == ("ResourceInUse", message)
     assert names(sagemaker.list_training_jobs()) == ["taken"]
 
 
@@ -236,5 +240,5 @@ def test_members_without_effect_are_named_in_the_jobs_log(url: str, region: str,
         "events"
     ]
     text = "\n".join(event["message"] for event in events)
-    for member in ("VpcConfig", "EnableNetworkIsolation", "ResourceConfig.VolumeSizeInGB", "RoleArn"):
+    for member in ("VpcConfig", "ResourceConfig.VolumeSizeInGB", "RoleArn"):
         assert member in text

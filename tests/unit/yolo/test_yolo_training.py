@@ -79,6 +79,20 @@ def test_the_split_is_seeded_and_written_down(trained: tuple[Job, str]) -> None:
     assert f"train: {len(train)} images" in output
 
 
+def test_training_starts_from_every_tensor_of_the_starter(trained: tuple[Job, str]) -> None:
+    _, output = trained
+    assert re.search(r"starting from Drydock's starter \S+ \(cracked as \w+\): (\d+) of \1 tensors", output), output
+
+
+def test_a_model_of_a_finished_job_is_a_start_for_another(trained: tuple[Job, str], job: Job) -> None:
+    earlier, _ = trained
+    job.channel("pretrained", earlier.base / "model")
+    job.configure(task="segment", **TINY)
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"starting from channel `pretrained` \(model.safetensors\): (\d+) of \1 tensors", done.stdout)
+
+
 def test_resume_goes_on_after_the_newest_epoch(job: Job) -> None:
     job.configure(pretrained="none", **TINY)
     assert job.run().returncode == 0
@@ -124,6 +138,7 @@ def test_a_run_ended_in_mid_epoch_resumes_from_a_whole_checkpoint(job: Job, sign
     assert not job.failure
     if signal_ == signal.SIGTERM:
         assert job.model("model.safetensors").exists()
+        assert json.loads(job.output("metrics.json").read_text())["last"]["validation:mAP50"] >= 0
     newest = sorted((job.base / "checkpoints").glob("0*"))[-1]
     epochs = int(newest.name) + 1
     job.configure(pretrained="none", **(TINY | {"epochs": str(epochs)}))

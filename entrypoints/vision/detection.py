@@ -1,0 +1,50 @@
+"""The training and the validation set of a detector or segmenter, read, split, checked and told about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from optml.errors import Refusal
+from vision import formats, record, splits
+from vision.record import Dataset
+
+
+def load_sets(
+    train: Path, validation: Path | None, *, manifest: str, fraction: float, seed: int, split_file: Path, masks: bool
+) -> tuple[Dataset, Dataset]:
+    """The sets of a job, checked; what the readers noticed is printed.
+
+    Without a validation channel: the parts that the data set itself names, else a seeded, stratified `fraction` of it;
+    either way it is written to `split_file`. `manifest` chooses among several annotation files, `masks` refuses boxes.
+    """
+    dataset = formats.load(train, prefer=manifest)
+    if validation is not None:
+        parts = (dataset, record.aligned(formats.load(validation), dataset.classes))
+    else:
+        given = splits.given(dataset)
+        parts = given or splits.split(dataset, fraction, seed)
+        split_file.parent.mkdir(parents=True, exist_ok=True)
+        splits.write_split(split_file, *parts, seed=seed, fraction=None if given else fraction)
+    for part, role in zip(parts, ("train", "validation"), strict=True):
+        _tell(part, role)
+        _check(part, role, masks)
+    return parts
+
+
+def _tell(dataset: Dataset, role: str) -> None:
+    instances = sum(len(sample.instances) for sample in dataset.samples)
+    negatives = sum(not sample.instances for sample in dataset.samples)
+    classes = ", ".join(dataset.classes) or "no class"
+    print(f"{role}: {len(dataset.samples)} images, {instances} instances of {classes}, {negatives} images without any")
+    if role == "train":
+        for note in dataset.notes:
+            print(f"note: {note}")
+
+
+def _check(dataset: Dataset, role: str, masks: bool) -> None:
+    if not any(sample.instances for sample in dataset.samples):
+        raise Refusal(
+            f"the {role} set has no annotated object", "check the manifest, or give a larger validation-fraction"
+        )
+    if masks and not dataset.has_masks:
+        raise Refusal(f"the {role} set has boxes without masks, which task=segment needs", "use task=detect")
