@@ -49,7 +49,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
     "sdk-v3": Environment(Path("tests/environments/sdk-v3.lock"), size_mb=700, wheels_only=False),
 }
 
-_UV = Environment(Path("containers/uv.lock"), size_mb=60)
+_UV = Environment(Path("containers/uv/requirements.lock"), size_mb=60)
 
 
 def print_to_stderr(line: str) -> None:
@@ -230,7 +230,7 @@ def _in_use(folder: Path) -> bool:
 
 
 def _find_uv(say: Say) -> Path:
-    """The uv on PATH if it is recent enough, else one of our own from ``containers/uv.lock``."""
+    """The uv on PATH if it is recent enough, else one of our own from ``containers/uv/requirements.lock``."""
     on_path = shutil.which("uv")
     if on_path and _uv_version(on_path) >= UV_AT_LEAST:
         return Path(on_path)

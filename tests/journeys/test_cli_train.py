@@ -194,7 +194,9 @@ def test_a_name_used_twice_is_told_in_the_services_words(drydock: Drydock) -> No
     result = drydock("train", "hello", "--name", "twice")
 
     assert result.code == 1
-    assert result.err.splitlines()[-1].startswith("error: ResourceInUse")
+    error, _, hint = result.err.splitlines()[-3:]
+    assert error.startswith("error: ResourceInUse")
+    assert hint == "hint: choose another --name, or leave --name out"
 
 
 def test_a_job_that_does_not_exist_is_an_error_everywhere(drydock: Drydock) -> None:

@@ -40,7 +40,7 @@ def write_wheel(folder: Path, version: str) -> str:
 def checkout(tmp_path: Path) -> Path:
     """The launcher, the two modules it uses, and a command line that tells how it was called."""
     folder = tmp_path / "check out"
-    for name in ("drydock", "local/environments.py", "local/installer.py", "containers/uv.lock"):
+    for name in ("drydock", "local/environments.py", "local/installer.py", "containers/uv/requirements.lock"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name)
     for lock in ("containers/local/requirements.lock", "containers/pytorch/requirements.lock"):
