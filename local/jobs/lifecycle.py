@@ -87,13 +87,15 @@ class Run:
         for folder in ("tmp", "home", "staging", f"{workdir.HOST}/{workdir.INPUT}"):
             shutil.rmtree(self._folder / folder, ignore_errors=True)
 
-    def stop(self, ending: Secondary = Secondary.STOPPED) -> None:
-        """Ask the job to stop and return at once; ``ending`` is what it will have been stopped as."""
+    def stop(self, ending: Secondary = Secondary.STOPPED) -> bool:
+        """Ask the job to stop and return at once, False if it has ended; ``ending`` is what it will be stopped as."""
         with self._lock:
-            if self._early or self.job.terminal:
-                return
-            self._set(self.job.move(Secondary.STOPPING))
-            self._end_early(Outcome(ending))
+            if self.job.terminal:
+                return False
+            if not self._early:
+                self._set(self.job.move(Secondary.STOPPING))
+                self._end_early(Outcome(ending))
+            return True
 
     def abandon(self) -> None:
         """Ask the job to end because the emulator does; it will have failed, unless it is about to end anyway."""

@@ -88,12 +88,11 @@ class Runner:
         job = self.get(name)
         if job is None:
             raise ValidationException("Requested resource not found.")
-        if job.terminal:
-            raise ValidationException(f"The request was rejected because the training job is in status {job.status}.")
         with self._lock:
             run, _ = self._runs.get(name, (None, None))
-        if run:
-            run.stop()
+        if run is None or not run.stop():
+            status = self._jobs[name].status
+            raise ValidationException(f"The request was rejected because the training job is in status {status}.")
 
     def recover(self) -> None:
         """Fail the jobs that an earlier emulator left behind, once at start, and show all logs and metrics again."""

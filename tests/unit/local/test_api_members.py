@@ -86,7 +86,6 @@ def test_what_the_sdks_send_by_default_passes_and_what_has_no_effect_is_recorded
     assert list(members.unsupported(request)) == []
     assert members.recorded(request) == (
         "DebugHookConfig",
-        "EnableNetworkIsolation",
         "ProfilerConfig",
         "ResourceConfig.VolumeSizeInGB",
         "VpcConfig",
