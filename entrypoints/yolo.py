@@ -184,12 +184,17 @@ def prepare_ultralytics(scratch: Path, *, offline: bool = True) -> None:
 
 
 # ---------------------------------------------------------------- model
+def file_stem(architecture: str, task: str) -> str:
+    """What Ultralytics' model and weights files of an architecture are called, without their suffix."""
+    return f"{architecture}-seg" if task == "segment" else architecture
+
+
 def new_model(architecture: str, task: str, classes: int) -> Any:
     """An Ultralytics model of `architecture` with random weights and heads for `classes` classes."""
     from ultralytics.nn.tasks import DetectionModel, SegmentationModel
 
     kind = SegmentationModel if task == "segment" else DetectionModel
-    return kind(f"{architecture}{'-seg' if task == 'segment' else ''}.yaml", nc=classes, verbose=False)
+    return kind(f"{file_stem(architecture, task)}.yaml", nc=classes, verbose=False)
 
 
 def starting_weights(env: Environment, hp: Hyperparameters, train_set: Dataset) -> tuple[str, dict[str, torch.Tensor]]:
@@ -224,7 +229,7 @@ def published_weights(hp: Hyperparameters) -> tuple[str, dict[str, torch.Tensor]
 
     from training import weights
 
-    name = f"{hp.architecture}{'-seg' if hp.task == 'segment' else ''}.pt"
+    name = f"{file_stem(hp.architecture, hp.task)}.pt"
     try:
         path = Path(attempt_download_asset(name))
     except Exception as error:
@@ -327,7 +332,7 @@ def settings(run: Run, data_yaml: Path, *, resume: bool) -> dict[str, Any]:
     """Ultralytics' settings, each decided here: nothing is left to its `auto`."""
     hp, on_cpu = run.hp, run.compute.device == "cpu"
     return {
-        "model": f"{hp.architecture}{'-seg' if hp.task == 'segment' else ''}.yaml",
+        "model": f"{file_stem(hp.architecture, hp.task)}.yaml",
         "task": hp.task,
         "data": str(data_yaml),
         "epochs": hp.epochs,
@@ -557,8 +562,7 @@ class Model:
         from ultralytics import YOLO
 
         task, architecture = self.metadata["task"], self.metadata["architecture"]
-        suffix = "-seg" if task == "segment" else ""
-        self._yolo = YOLO(f"{architecture}{suffix}.yaml", task=task, verbose=False)
+        self._yolo = YOLO(f"{file_stem(architecture, task)}.yaml", task=task, verbose=False)
         model = new_model(architecture, task, len(self.metadata["classes"]))
         model.load_state_dict(load_file(folder / "model.safetensors"))
         model.names = dict(enumerate(self.metadata["classes"]))
