@@ -4,16 +4,17 @@ SHELL := /bin/bash
 
 DATA ?=
 TASK ?= detect
-EPOCHS ?= 30
+EPOCHS ?= 40
 IMG_SIZE ?= 320
 BATCH_SIZE ?= 8
 HP ?=
+IMAGES ?=
 TESTS ?= tests
 
 # the Python of an environment, made first if it is missing: $(call in,dev) -m pytest
 in = PYTHONPATH=.:entrypoints "$$(python3 -m local.environments $(1))"
 
-.PHONY: help train-local up down check test lint format golden bench folds starter-weights verify clean
+.PHONY: help train-local up down check test lint format golden bench folds starter-weights images verify clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,8 +51,11 @@ bench: ## measure, in ratios where there is a peer; figures go to docs/benchmark
 folds: ## 5-fold cross-validation on real photographs; DATA=<manifest>
 	@$(call in,dev) -m tests.bench.folds $(DATA) --task $(TASK)
 
-starter-weights: ## train entrypoints/weights/yolov8n-seg.safetensors again (over an hour on 2 cores)
+starter-weights: ## train entrypoints/weights/yolov8n-seg.safetensors again (an hour on 2 cores)
 	@$(call in,pytorch) entrypoints/starter.py
+
+images: ## build the images; IMAGES="train-cpu-yolo local" for a part
+	@python3 -m containers.build $(IMAGES)
 
 verify: ## every test at its full size
 	@$(call in,dev) -m pytest tests

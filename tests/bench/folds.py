@@ -27,7 +27,7 @@ from vision.formats import yolo_folder
 ROOT = Path(__file__).resolve().parents[2]
 FOLDS = 5
 STUDENT_T_95 = {2: 12.706, 3: 4.303, 5: 2.776, 10: 2.262}
-SETTINGS = {"img-size": "320", "epochs": "60", "batch-size": "8", "patience": "0"}
+SETTINGS = {"img-size": "320", "epochs": "40", "batch-size": "8", "patience": "0"}
 
 
 def main() -> int:
