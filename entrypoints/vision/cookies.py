@@ -1,7 +1,7 @@
 """Generated photographs of cookies, whole or broken, with the mask of the break.
 
 A cookie is a height map and a colour map in a window of the photograph; a break takes material out of both, so edges,
-light and shadows follow from it. Wrinkles, chips, drizzle and crumbs are on whole and broken ones alike: dark lines
+light and shadows follow from it. Wrinkles, chips and crumbs are on whole and broken ones alike: dark lines
 alone do not tell them apart. Everything is a function of the `numpy.random.Generator` it is given.
 """
 
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
 from vision import breaks, masks
 from vision.tabletops import Array, Random, blurred, color, fractal, grid, tabletop
@@ -106,23 +105,12 @@ def _rim(rng: Random, steps: int = 1024) -> Array:
 
 
 def _top(rng: Random, cookie: Cookie, x: float, y: float) -> None:
-    """Chips, nuts and drizzle on a cookie centred at (x, y) of its window (in place)."""
+    """Chips or nuts on a cookie centred at (x, y) of its window (in place)."""
     chip = color(rng, *((0.20, 0.11, 0.08) if rng.random() < 0.8 else (0.85, 0.76, 0.62)))
     for _ in range(int(rng.integers(0, 15))):
         angle, far = rng.uniform(0, 2 * math.pi), cookie.radius_px * 0.85 * math.sqrt(rng.random())
         size = cookie.radius_px * rng.uniform(0.045, 0.10)
         _blob(rng, cookie, (x + far * math.cos(angle), y + far * math.sin(angle)), size, chip)
-    if rng.random() < 0.12:
-        icing = color(rng, *((0.22, 0.12, 0.08) if rng.random() < 0.5 else (0.93, 0.9, 0.85)))
-        canvas = Image.new("L", (cookie.cover.shape[1], cookie.cover.shape[0]))
-        across = np.linspace(-1.1, 1.1, 40) * cookie.radius_px
-        sway = cookie.radius_px * rng.uniform(0.5, 0.8) * np.sin(np.arange(40) * rng.uniform(0.8, 1.3))
-        c, s = math.cos(angle := rng.uniform(0, math.pi)), math.sin(angle)
-        points = [(x + a * c - b * s, y + a * s + b * c) for a, b in zip(across, sway, strict=True)]
-        ImageDraw.Draw(canvas).line(points, fill=255, width=max(3, int(cookie.radius_px / 22)), joint="curve")
-        line = blurred(np.asarray(canvas, np.float32) / 255, 1.0)
-        cookie.albedo += (icing - cookie.albedo) * line[..., None]
-        cookie.height += 2 * line
 
 
 def _blob(rng: Random, cookie: Cookie, at: tuple[float, float], size: float, tint: Array) -> None:
