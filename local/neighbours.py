@@ -5,6 +5,8 @@ out of our start. The child listens on the loopback address only and dies with i
 """
 
 import http.client
+import io
+import json
 import shutil
 import socket
 import subprocess
@@ -12,16 +14,21 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
-from local import protocol
+from local import log_filter, protocol
 from local.errors import ServiceError, UnknownOperation
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+TIMEOUT_S = 50
+"""Long enough for moto's imports on a busy machine, and shorter than the 60 s that botocore waits."""
 
 _CHUNK_BYTES = 1 << 16
 _GATHERED_BYTES = 1 << 20
@@ -70,26 +77,54 @@ class Neighbours:
 class Forwarder:
     """A WSGI application that passes requests on to moto and its replies back, piece by piece."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
+        """``timeout_s``: how long moto may keep silent."""
         self._address = urlsplit(url).netloc
+        self._timeout_s = timeout_s
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        body, length_bytes = _body(environ)
-        first = body.read(min(_CHUNK_BYTES, length_bytes))
-        connection = http.client.HTTPConnection(self._address)
+        connection = self._connection()
         try:
+            body, length_bytes = self._translated(environ, *_body(environ))
+            first = body.read(min(_CHUNK_BYTES, length_bytes))
             _send(connection, environ, first, body, length_bytes)
             response = connection.getresponse()
             problem = response.read() if response.status == 404 or response.status >= 500 else None
-        except OSError:
+        except ServiceError as error:
+            return refuse(error, environ, start_response)
+        except OSError as error:
             connection.close()
-            gone = "The process that answers for AWS's other services is gone; type `drydock down`, then `drydock up`"
-            return refuse(ServiceError("InternalFailure", gone, 500), environ, start_response)
+            return refuse(self._unreachable(error), environ, start_response)
         if problem is not None and problem.lstrip()[:14].lower() == _PAGE:
             return refuse(_unanswered(environ, first), environ, start_response)
         headers = [(name, value) for name, value in response.getheaders() if name.lower() not in _HOP_BY_HOP]
         start_response(f"{response.status} {response.reason}", headers)
         return [problem] if problem is not None else _pieces(response, connection)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self._address, timeout=self._timeout_s)
+
+    def _translated(self, environ: "WSGIEnvironment", body: IO[bytes], length_bytes: int) -> tuple[IO[bytes], int]:
+        """The body, and its length, of a request that moto would misunderstand; any other as it is."""
+        if environ.get("HTTP_X_AMZ_TARGET") != log_filter.TARGET:
+            return body, length_bytes
+        content = log_filter.translate(body.read(length_bytes), partial(self._ask, environ))
+        return io.BytesIO(content), len(content)
+
+    def _ask(self, environ: "WSGIEnvironment", target: str, request: dict[str, Any]) -> dict[str, Any]:
+        """What moto replies to another operation, asked as the same client; nothing if it refuses."""
+        content = json.dumps(request).encode()
+        with closing(self._connection()) as connection:
+            _send(connection, {**environ, "HTTP_X_AMZ_TARGET": target}, content, io.BytesIO(), len(content))
+            response = connection.getresponse()
+            return dict(json.loads(response.read())) if response.status == 200 else {}
+
+    def _unreachable(self, error: OSError) -> ServiceError:
+        who, remedy = "The process that answers for AWS's other services", "`drydock down`, then `drydock up`"
+        if isinstance(error, TimeoutError):
+            silent = f"{who} has said nothing for {self._timeout_s:g} s; try again, or type {remedy}"
+            return ServiceError("ServiceUnavailable", silent, 503)
+        return ServiceError("InternalFailure", f"{who} is gone; type {remedy}", 500)
 
 
 def refuse(error: ServiceError, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

@@ -61,6 +61,38 @@ def test_log_events_are_kept_by_region(url: str):
     assert client("logs", url, "us-east-1").describe_log_groups()["logGroups"] == []
 
 
+def test_log_events_are_filtered_by_the_prefix_of_their_streams(url: str):
+    logs = client("logs", url, "eu-north-1")
+    logs.create_log_group(logGroupName="g")
+    streams = [f"one/{number:02d}" for number in range(60)]  # more than a page of DescribeLogStreams
+    for number, stream in enumerate([*streams, "another/0"]):
+        logs.create_log_stream(logGroupName="g", logStreamName=stream)
+        event = {"timestamp": int(time.time() * 1000), "message": f"line {number}"}
+        logs.put_log_events(logGroupName="g", logStreamName=stream, logEvents=[event])
+
+    def found(prefix: str) -> dict[str, str]:
+        pages = logs.get_paginator("filter_log_events").paginate(
+            logGroupName="g", logStreamNamePrefix=prefix, PaginationConfig={"PageSize": 25}
+        )
+        return {event["logStreamName"]: event["message"] for page in pages for event in page["events"]}
+
+    assert found("one/") == {stream: f"line {number}" for number, stream in enumerate(streams)}
+    assert found("one/07") == {"one/07": "line 7"}
+    assert found("two/") == {}
+    assert len(logs.filter_log_events(logGroupName="g")["events"]) == 61
+
+
+def test_a_prefix_of_streams_is_refused_beside_their_names_and_in_a_group_that_does_not_exist(url: str):
+    logs = client("logs", url, "eu-north-1")
+    with pytest.raises(ClientError) as both:
+        logs.filter_log_events(logGroupName="g", logStreamNamePrefix="a", logStreamNames=["a"])
+    assert both.value.response["Error"]["Code"] == "InvalidParameterException"
+    assert "logStreamNamePrefix" in both.value.response["Error"]["Message"]
+    with pytest.raises(ClientError) as absent:
+        logs.filter_log_events(logGroupName="no such group", logStreamNamePrefix="a")
+    assert absent.value.response["Error"]["Code"] == "ResourceNotFoundException"
+
+
 def test_metrics_come_back(url: str):
     cloudwatch = client("cloudwatch", url)
     cloudwatch.put_metric_data(Namespace="n", MetricData=[{"MetricName": "m", "Value": 1.5}])
@@ -115,11 +147,29 @@ def test_a_child_that_is_gone_is_said_plainly():
     neighbours = Neighbours()
     forward = Forwarder(neighbours.start())
     neighbours.stop()
+    status, body = ask(forward)
+    assert status == "500 Internal Server Error"
+    assert "is gone" in body
+    assert "drydock up" in body
+
+
+@pytest.mark.parametrize("target", ["Logs_20140328.DescribeLogGroups", "Logs_20140328.FilterLogEvents"])
+def test_a_child_that_keeps_silent_is_not_waited_for_for_ever(target: str):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        forward = Forwarder(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.1)
+        status, body = ask(forward, target, b'{"logStreamNamePrefix": "a"}')
+    assert status == "503 Service Unavailable"
+    assert "has said nothing for 0.1 s" in body
+    assert "drydock up" in body
+
+
+def ask(forward: Forwarder, target: str = "", content: bytes = b"") -> tuple[str, str]:
+    """Status and body of the reply to one request."""
     seen: list[str] = []
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.input": io.BytesIO()}
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/", "CONTENT_LENGTH": str(len(content))}
+    environ |= {"HTTP_X_AMZ_TARGET": target, "wsgi.input": io.BytesIO(content)}
     body = b"".join(forward(environ, lambda status, headers: seen.append(status)))
-    assert seen == ["500 Internal Server Error"]
-    assert b"drydock up" in body
+    return seen[0], body.decode()
 
 
 def test_the_child_dies_with_its_parent_even_by_kill_9():

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,10 @@ def children(pid: int) -> list[int]:
 
 def listening(pid: int) -> list[str]:
     """Local addresses of the listening TCP sockets of a process, as /proc/net/tcp and tcp6 show them."""
-    links = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
+    links = []
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            links.append(str(fd.readlink()))
     inodes = {link[len("socket:[") : -1] for link in links if link.startswith("socket:")}
     rows = [row.split() for name in ("tcp", "tcp6") for row in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()]
     return [row[1] for row in rows if row[3] == "0A" and row[9] in inodes]
