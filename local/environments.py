@@ -16,19 +16,24 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from local.installer import Say, SetUpError, installer_environment, run
+from local import uv
+from local.installer import Say, SetUpError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PYTHONS = ((3, 11), (3, 12), (3, 13))  # the versions that every lock has wheels for
-UV_AT_LEAST = (0, 5)
 BARE = "python"
+
+Fill = Callable[[Path, Path, Path, Path, Say], None]
+"""Fills a folder: (folder, its Python, lock, log, say)."""
+
+_DIGITS = 12  # of a lock's digest, in the name of a folder made from it
 
 
 @dataclass(frozen=True)
@@ -68,9 +73,9 @@ def ensure(name: str, say: Say = print_to_stderr) -> Path:
     _check_python()
     with _locked(name, say):
         if not is_ready(name):
-            uv = _find_uv(say)
-            if not _adopt(name, environment, uv):
-                _make(name, environment, uv, say)
+            program = _find_uv(say)
+            if not _adopt(name, environment, program):
+                _make(name, environment, partial(uv.fill, program, wheels_only=environment.wheels_only), say)
     return python_path(name)
 
 
@@ -154,59 +159,51 @@ def _locked(name: str, say: Say) -> Iterator[None]:
         yield
 
 
-def _make(name: str, environment: Environment, uv: Path, say: Say) -> None:
-    folder = _folder() / ".made" / f"{name}-{_digest(environment)[:12]}"
+def _find_uv(say: Say) -> Path:
+    """The uv on PATH if it is recent enough, else one of our own from ``containers/uv/requirements.lock``."""
+    found = uv.on_path()
+    if found:
+        return found
+    place = _folder() / "uv"
+    if not _matches(place, _digest(_UV)):
+        with _locked("uv", say):
+            if not _matches(place, _digest(_UV)):
+                _make("uv", _UV, uv.fetch, say)
+    return place / "bin" / "uv"
+
+
+def _make(name: str, environment: Environment, fill: Fill, say: Say) -> None:
+    """Has ``fill`` put into a folder what the environment's lock lists, and makes the folder the environment."""
+    folder = _folder() / ".made" / f"{name}-{_digest(environment)[:_DIGITS]}"
     if _matches(folder, _digest(environment)):
-        _link(name, folder)  # back to an earlier lock
+        _link(name, folder, say)  # back to an earlier lock
         return
     if folder.exists():
         shutil.rmtree(folder)  # an installation that was interrupted: it has no stamp, so nobody was given it
     say(f"making the {name} environment (about {environment.size_mb} MB, once) from {environment.lock}")
     log = folder.with_suffix(".log")
     log.unlink(missing_ok=True)
-    run([uv, "venv", "--quiet", "--python", python_path(BARE), folder], log, say)
-    wheels: list[str | Path] = ["--only-binary", ":all:"] if environment.wheels_only else []
-    install: list[str | Path] = [
-        uv,
-        "pip",
-        "install",
-        "--python",
-        folder / "bin" / "python",
-        "--require-hashes",
-        "--no-deps",
-        *wheels,
-    ]
-    run([*install, "--requirement", CHECKOUT / environment.lock], log, say)
+    fill(folder, python_path(BARE), CHECKOUT / environment.lock, log, say)
     _stamp(folder, environment)
-    _link(name, folder)
+    _link(name, folder, say)
     _remove_unused(name, keep=folder)
 
 
-def _adopt(name: str, environment: Environment, uv: Path) -> bool:
+def _adopt(name: str, environment: Environment, program: Path) -> bool:
     """Stamps an environment that was made by hand, if it holds exactly what the lock says."""
     folder = _folder() / name
-    if folder.is_symlink() or not (folder / "bin" / "python").exists():
-        return False
-    command: list[str | Path] = [
-        uv,
-        "pip",
-        "sync",
-        "--dry-run",
-        "--python",
-        folder / "bin" / "python",
-        CHECKOUT / environment.lock,
-    ]
-    result = subprocess.run(command, env=installer_environment(), capture_output=True, text=True, check=False)
-    if result.returncode != 0 or "Would make no changes" not in result.stderr:
+    made_by_hand = (folder / "bin" / "python").exists() and not folder.is_symlink()
+    if not made_by_hand or not uv.holds(program, folder, CHECKOUT / environment.lock):
         return False
     _stamp(folder, environment)
     return True
 
 
-def _link(name: str, folder: Path) -> None:
+def _link(name: str, folder: Path, say: Say) -> None:
     place = _folder() / name
     if place.exists() and not place.is_symlink():
-        place.rename(folder.parent / f"{name}-by-hand-{os.getpid()}")
+        kept = place.rename(folder.parent / f"{name}-by-hand-{os.getpid()}")
+        say(f"the {name} environment that was made by hand does not match its lock; it is now {kept}")
     new = folder.parent / f"{name}.link"
     new.unlink(missing_ok=True)
     new.symlink_to(os.path.relpath(folder, place.parent))
@@ -215,8 +212,9 @@ def _link(name: str, folder: Path) -> None:
 
 def _remove_unused(name: str, keep: Path) -> None:
     """Deletes the environments of older locks, except those that a process still has files open in."""
-    for old in keep.parent.glob(f"{name}-*"):
-        if old != keep and old.is_dir() and not _in_use(old):
+    made = re.compile(rf"{re.escape(name)}-[0-9a-f]{{{_DIGITS}}}")
+    for old in keep.parent.iterdir():
+        if made.fullmatch(old.name) and old != keep and not _in_use(old):
             shutil.rmtree(old, ignore_errors=True)
 
 
@@ -227,49 +225,6 @@ def _in_use(folder: Path) -> bool:
                 if f"{folder}/".encode() in (process / source).read_bytes():
                     return True
     return False
-
-
-def _find_uv(say: Say) -> Path:
-    """The uv on PATH if it is recent enough, else one of our own from ``containers/uv/requirements.lock``."""
-    on_path = shutil.which("uv")
-    if on_path and _uv_version(on_path) >= UV_AT_LEAST:
-        return Path(on_path)
-    place = _folder() / "uv"
-    if not _matches(place, _digest(_UV)):
-        with _locked("uv", say):
-            if not _matches(place, _digest(_UV)):
-                _bootstrap_uv(say)
-    return place / "bin" / "uv"
-
-
-def _uv_version(uv: str) -> tuple[int, ...]:
-    try:
-        reply = subprocess.run([uv, "--version"], capture_output=True, text=True, timeout=30, check=False).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
-    found = re.match(r"uv (\d+)\.(\d+)", reply)
-    return tuple(map(int, found.groups())) if found else ()
-
-
-def _bootstrap_uv(say: Say) -> None:
-    folder = _folder() / ".made" / f"uv-{_digest(_UV)[:12]}"
-    if folder.exists():
-        shutil.rmtree(folder)
-    say("fetching uv, which installs the environments")
-    log = folder.with_suffix(".log")
-    log.unlink(missing_ok=True)
-    run([python_path(BARE), "-m", "venv", folder], log, say)
-    pip: list[str | Path] = [
-        folder / "bin" / "python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]
-    run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", CHECKOUT / _UV.lock], log, say)
-    _stamp(folder, _UV)
-    _link("uv", folder)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -38,9 +38,10 @@ def write_wheel(folder: Path, version: str) -> str:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """The launcher, the two modules it uses, and a command line that tells how it was called."""
+    """The launcher, the modules it uses, and a command line that tells how it was called."""
     folder = tmp_path / "check out"
-    for name in ("drydock", "local/environments.py", "local/installer.py", "containers/uv/requirements.lock"):
+    modules = ("local/environments.py", "local/installer.py", "local/uv.py")
+    for name in ("drydock", *modules, "containers/uv/requirements.lock"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name)
     for lock in ("containers/local/requirements.lock", "containers/pytorch/requirements.lock"):
@@ -102,6 +103,21 @@ def test_the_environment_of_an_older_lock_stays_while_a_process_runs_in_it(check
         user.communicate(b"\n")
 
 
+def test_only_environments_of_older_locks_are_removed(checkout: Path) -> None:
+    launch(checkout)
+    made = checkout / ".venvs/.made"
+    others = [made / f"emulator-{name}" for name in ("script-0123456789ab", "by-hand-1", "0123456789abc")]
+    old = made / "emulator-0123456789ab"
+    for folder in (*others, old):
+        folder.mkdir()
+    (checkout / "containers/local/requirements.lock").write_text(write_wheel(checkout.parent, "2.0"))
+
+    launch(checkout)
+
+    assert all(folder.exists() for folder in others)
+    assert not old.exists()
+
+
 def test_an_interrupted_installation_is_done_again(checkout: Path) -> None:
     launch(checkout)
     made = (checkout / ".venvs/emulator").resolve()
@@ -147,6 +163,19 @@ def test_an_environment_made_by_hand_is_kept_if_it_matches(checkout: Path) -> No
 
     assert result.stderr == ""
     assert not place.is_symlink()
+
+
+def test_an_environment_made_by_hand_that_does_not_match_is_set_aside_and_said(checkout: Path) -> None:
+    place = checkout / ".venvs/emulator"
+    subprocess.run([sys._base_executable, "-m", "venv", "--without-pip", place], check=True)  # type: ignore[attr-defined]
+    (place / "mine").touch()
+
+    result = launch(checkout)
+
+    assert json.loads(result.stdout)["tiny"] == "1.0"
+    (kept,) = (checkout / ".venvs/.made").glob("emulator-by-hand-*")
+    assert (kept / "mine").exists()
+    assert str(kept) in result.stderr
 
 
 def test_an_index_that_does_not_answer_is_one_line_and_a_hint(checkout: Path) -> None:
