@@ -1,6 +1,16 @@
-"""Errors that a SageMaker client sees: AWS's code, AWS's wording, an HTTP status."""
+"""Errors that a SageMaker client sees: AWS's code, AWS's wording, an HTTP status; and which error is a full disk."""
 
 # ruff: noqa: N818, the names are AWS's
+
+import errno
+import sqlite3
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether a file or SQLite had no room, on the disk or within a quota."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class ServiceError(Exception):

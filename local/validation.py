@@ -6,7 +6,7 @@ The same walk checks requests (the caller's mistakes, answered with AWS's codes)
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -144,19 +144,9 @@ def _structure(shape: StructureShape, value: dict[str, Any], path: str) -> Itera
 
 def _list(shape: ListShape, value: list[Any], path: str) -> Iterator[Violation]:
     yield from (Violation(value, path, text) for text in _broken(shape, value))
-    bad = []
-    for position, element in enumerate(value, start=1):
-        below = f"{path}.{position}.member"
-        if element is None:
-            yield Violation(None, below, "Member must not be null")
-        elif _is_nested(shape.member):
-            yield from violations(shape.member, element, below)
-        else:
-            _check_type(shape.member, element, below)
-            if any(_broken(shape.member, element)):
-                bad.append(element)
+    bad = yield from _elements(shape.member, enumerate(value, start=1), path)
     if bad:
-        yield Violation(bad, path, f"Member must satisfy constraint: {_all_of(shape.member)}")
+        yield Violation([*bad.values()], path, f"Member must satisfy constraint: {_all_of(shape.member)}")
 
 
 def _map(shape: MapShape, value: dict[str, Any], path: str) -> Iterator[Violation]:
@@ -164,19 +154,27 @@ def _map(shape: MapShape, value: dict[str, Any], path: str) -> Iterator[Violatio
     keys = {key: element for key, element in value.items() if any(_broken(shape.key, key))}
     if keys:
         yield Violation(keys, path, f"Map keys must satisfy constraint: {_all_of(shape.key)}")
-    bad = {}
-    for key, element in value.items():
-        below = f"{path}.{key}.member"
-        if element is None:
-            yield Violation(None, below, "Member must not be null")
-        elif _is_nested(shape.value):
-            yield from violations(shape.value, element, below)
-        else:
-            _check_type(shape.value, element, below)
-            if any(_broken(shape.value, element)):
-                bad[key] = element
+    bad = yield from _elements(shape.value, value.items(), path)
     if bad:
         yield Violation(bad, path, f"Map value must satisfy constraint: {_all_of(shape.value)}")
+
+
+def _elements(
+    shape: Shape, elements: Iterable[tuple[object, Any]], path: str
+) -> Generator[Violation, None, dict[object, Any]]:
+    """What is wrong with the elements, each with its position or key; returns those that AWS names together."""
+    bad = {}
+    for name, element in elements:
+        below = f"{path}.{name}.member"
+        if element is None:
+            yield Violation(None, below, "Member must not be null")
+        elif _is_nested(shape):
+            yield from violations(shape, element, below)
+        else:
+            _check_type(shape, element, below)
+            if any(_broken(shape, element)):
+                bad[name] = element
+    return bad
 
 
 def _check_type(shape: Shape, value: Any, path: str) -> None:

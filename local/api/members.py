@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from local.jobs.job import DEFAULT_RUNTIME_S
 from local.validation import Violation, member_name
 
 
@@ -77,7 +78,7 @@ CREATE_TRAINING_JOB: dict[str, Member] = {
     "ResourceConfig.SelectedInstanceType": Member(_refused, "read-only in SageMaker"),
     "ResourceConfig.SelectedInstanceCount": Member(_refused, "read-only in SageMaker"),
     "VpcConfig": Member(_recorded, "there is no VPC"),
-    "StoppingCondition.MaxRuntimeInSeconds": Member(_emulated, "86400 if absent"),
+    "StoppingCondition.MaxRuntimeInSeconds": Member(_emulated, f"{DEFAULT_RUNTIME_S} if absent"),
     "StoppingCondition.MaxWaitTimeInSeconds": Member(_refused, "belongs to managed spot training"),
     "StoppingCondition.MaxPendingTimeInSeconds": Member(_recorded, "no job waits for capacity"),
     "Tags": Member(_emulated, "AddTags, ListTags, DeleteTags"),

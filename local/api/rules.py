@@ -11,8 +11,8 @@ from typing import Any
 
 from local.api.actions import Request
 from local.errors import ValidationException
+from local.jobs.job import DEFAULT_RUNTIME_S
 
-DEFAULT_RUNTIME_S = 86_400
 LONGEST_RUNTIME_S = 28 * 86_400
 
 _S3_URI = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?")

@@ -23,10 +23,8 @@ def upload(base: Path, staging: Path, uri: str, objects: ObjectStore) -> list[st
             continue
         archive = staging / name
         pack(base / folder, archive)
-        bucket, key = parse(join(uri, name))
-        objects.put(bucket, key, archive, content_type="application/gzip")
+        stored.append(objects.put(*parse(join(uri, name)), archive, content_type="application/gzip").uri)
         archive.unlink()
-        stored.append(f"s3://{bucket}/{key}")
     return stored
 
 

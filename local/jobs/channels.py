@@ -57,7 +57,7 @@ def relative(key: str, prefix: str) -> str:
 
 def write_manifest(path: Path, prefix: str, placements: list[files.Placement]) -> None:
     """The list that SageMaker leaves beside a channel: the prefix, then each object's address."""
-    path.write_text("\n".join([prefix, *(placement.uri for placement in placements)]) + "\n", encoding="utf-8")
+    path.write_text("\n".join([prefix, *(placement.stored.uri for placement in placements)]) + "\n", encoding="utf-8")
 
 
 def _manifest(uri: str, objects: ObjectStore) -> tuple[str, list[tuple[StoredObject, str]]]:

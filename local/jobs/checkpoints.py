@@ -5,8 +5,12 @@ uploaded half done; hidden and temporary files never count. Files go up in the o
 deletions last, so that S3 always holds whatever was complete before.
 """
 
+import os
+import sqlite3
+import stat
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +22,9 @@ from local.jobs.s3uri import parse
 from local.s3.store import ObjectStore
 
 EVERY_S = 1.0
+
+STORAGE_ERRORS = (OSError, ServiceError, sqlite3.Error)
+"""What the object store raises when it does not take a file."""
 
 _TEMPORARY = (".tmp", ".temp", ".part", ".sagemaker-uploaded", ".sagemaker-uploading", "~")
 
@@ -65,18 +72,19 @@ class CheckpointSync:
         self._sync(self._look())
 
     def _watch(self) -> None:
-        silent = True
+        complained = False
         while not self._over.wait(EVERY_S):
             seen = self._look()
             settled = {name: stamp for name, stamp in seen.items() if self._last_look.get(name) == stamp}
             self._last_look = seen
             try:
                 self._sync(settled, delete=settled == seen)
-                silent = True
-            except (OSError, ServiceError) as error:
-                if silent:
-                    self._complain(f"checkpoints cannot be uploaded to s3://{self._bucket}/{self._prefix}: {error}")
-                silent = False
+                complained = False
+            except STORAGE_ERRORS as error:
+                with suppress(OSError):  # a full disk has no room for the complaint either
+                    if not complained:
+                        self._complain(f"checkpoints cannot be uploaded to s3://{self._bucket}/{self._prefix}: {error}")
+                    complained = True
 
     def _sync(self, seen: dict[str, _Stamp], delete: bool = True) -> None:
         """Upload what is new in `seen`, then delete what is not in it: an old checkpoint goes after a whole new one."""
@@ -95,16 +103,16 @@ class CheckpointSync:
     def _look(self) -> dict[str, _Stamp]:
         """Every file that counts, by its path below the folder."""
         seen = {}
-        for path in self._folder.rglob("*"):
-            parts = path.relative_to(self._folder).parts
-            if any(part.startswith(".") for part in parts) or parts[-1].endswith(_TEMPORARY):
-                continue
-            try:
-                if path.is_file():
+        for folder, subfolders, names in os.walk(self._folder):  # passes over folders that vanish meanwhile
+            subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+            for name in names:
+                if name.startswith(".") or name.endswith(_TEMPORARY):
+                    continue
+                path = Path(folder, name)
+                with suppress(FileNotFoundError):
                     status = path.stat()
-                    seen["/".join(parts)] = _Stamp(status.st_mtime_ns, status.st_size)
-            except FileNotFoundError:
-                continue
+                    if stat.S_ISREG(status.st_mode):
+                        seen[path.relative_to(self._folder).as_posix()] = _Stamp(status.st_mtime_ns, status.st_size)
         return seen
 
 

@@ -21,10 +21,6 @@ class Placement:
     path: PurePosixPath
 
     @property
-    def uri(self) -> str:
-        return f"s3://{self.stored.bucket}/{self.stored.key}"
-
-    @property
     def is_folder(self) -> bool:
         """Whether the key only marks a folder, as consoles write them."""
         return self.stored.key.endswith("/") and self.stored.size == 0
@@ -43,9 +39,9 @@ def plan(objects: Iterable[tuple[StoredObject, str]]) -> list[Placement]:
         placements.append(placement)
         marked = folders if placement.is_folder else files
         if placement.path in files and marked is files:
-            raise JobError(_clash(files[placement.path], placement.uri))
-        marked[placement.path] = placement.uri
-        folders |= dict.fromkeys(placement.path.parents, placement.uri)
+            raise JobError(_clash(files[placement.path], placement.stored.uri))
+        marked[placement.path] = placement.stored.uri
+        folders |= dict.fromkeys(placement.path.parents, placement.stored.uri)
     for path, uri in files.items():
         if path in folders:
             raise JobError(_clash(uri, folders[path]))
@@ -85,19 +81,18 @@ def _fetch(placement: Placement, target: Path, objects: ObjectStore) -> None:
     except FileNotFoundError:
         newer = objects.head(placement.stored.bucket, placement.stored.key)
         if newer is None:
-            raise JobError(f"ClientError: Data download failed: {placement.uri} was deleted meanwhile") from None
+            raise JobError(f"ClientError: Data download failed: {placement.stored.uri} was deleted meanwhile") from None
         copy(newer.path, unfinished)
     unfinished.rename(target)
 
 
 def _path(stored: StoredObject, relative: str) -> PurePosixPath:
     path = PurePosixPath(relative.lstrip("/"))
-    uri = f"s3://{stored.bucket}/{stored.key}"
     if ".." in path.parts or "\0" in relative:
-        raise JobError(f"ClientError: Data download failed: the key of {uri} would leave its folder; rename it")
+        raise JobError(f"ClientError: Data download failed: the key of {stored.uri} would leave its folder; rename it")
     if stored.key.endswith("/") and stored.size:
         raise JobError(
-            f"ClientError: Data download failed: the key of {uri} ends in a slash but has content; rename it"
+            f"ClientError: Data download failed: the key of {stored.uri} ends in a slash but has content; rename it"
         )
     return path
 

@@ -14,6 +14,7 @@ from typing import Any
 from local.jobs.s3uri import join
 
 FAILURE_REASON_LIMIT = 1024  # characters
+DEFAULT_RUNTIME_S = 86_400
 
 
 class Secondary(StrEnum):
@@ -158,7 +159,7 @@ class TrainingJob:
 
     @property
     def max_runtime_s(self) -> int:
-        return int(self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400))
+        return int(self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_RUNTIME_S))
 
     def move(
         self,
@@ -242,9 +243,5 @@ class TrainingJob:
 
 
 def _transition(transition: Transition) -> dict[str, Any]:
-    shown = {
-        "Status": str(transition.status),
-        "StartTime": transition.start,
-        "StatusMessage": transition.message,
-    }
+    shown = {"Status": str(transition.status), "StartTime": transition.start, "StatusMessage": transition.message}
     return shown if transition.end is None else {**shown, "EndTime": transition.end}

@@ -30,18 +30,21 @@ class Places:
         with self._lock:
             return self._take(ticket)
 
-    def take(self, ticket: Ticket, given_up: Callable[[], bool]) -> bool:
-        """Wait for a place; False, and out of the line, if ``given_up`` says so when it looks again."""
+    def take(self, ticket: Ticket, check: Callable[[], None]) -> None:
+        """Wait for a place; ``check`` runs at each look and may raise to give up."""
         while True:
             with self._lock:
-                if given_up():
-                    self._line.remove(ticket)
-                    self._call_first()
-                    return False
+                check()
                 if self._take(ticket):
-                    return True
+                    return
                 ticket.clear()
             ticket.wait()
+
+    def leave(self, ticket: Ticket) -> None:
+        """Get out of the line without a place."""
+        with self._lock:
+            self._line.remove(ticket)
+            self._call_first()
 
     def nudge(self, ticket: Ticket) -> None:
         """Have the holder look again."""

@@ -1,11 +1,9 @@
 """Why a job failed, in the words of its FailureReason."""
 
-import errno
 import logging
-import sqlite3
 from pathlib import Path
 
-from local.errors import ServiceError
+from local.errors import ServiceError, disk_is_full
 from local.jobs.job import FAILURE_REASON_LIMIT, JobError, Secondary, TrainingJob
 
 EMULATOR_STOPPED = "InternalServerError: The emulator was stopped while the training job was running."
@@ -37,7 +35,7 @@ def of_error(error: Exception, job: TrainingJob) -> str:
     doing = _PHASES.get(job.secondary_status, "ending the training job")
     if isinstance(error, JobError):
         return str(error)
-    if _disk_is_full(error):
+    if disk_is_full(error):
         return f"ClientError: No space left on device while {doing}. Free some space and run the job again."
     if isinstance(error, OSError) and error.strerror:
         return f"ClientError: {error.strerror} while {doing}: {error.filename}"
@@ -45,9 +43,3 @@ def of_error(error: Exception, job: TrainingJob) -> str:
         return f"ClientError: {error.message} ({error.code}, while {doing})"
     logging.error("training job %s, while %s", job.name, doing, exc_info=error)
     return f"InternalServerError: We encountered an internal error while {doing}. Please try again. ({error!r})"
-
-
-def _disk_is_full(error: Exception) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return isinstance(error, sqlite3.OperationalError) and "full" in str(error)

@@ -5,15 +5,15 @@ What one job goes through is in ``lifecycle.py``. Every change of a job is in th
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from local.errors import ResourceInUse, ServiceError, ValidationException
+from local.errors import ResourceInUse, ValidationException
 from local.home import Home
 from local.jobs import channels, metrics, reasons, workdir
 from local.jobs.backend import Backend
-from local.jobs.checkpoints import sync_of
+from local.jobs.checkpoints import STORAGE_ERRORS, sync_of
 from local.jobs.job import Secondary, TrainingJob
 from local.jobs.lifecycle import Run, Services
 from local.jobs.logs import JobLog
@@ -24,6 +24,8 @@ from local.s3.store import ObjectStore
 from local.store import Store
 
 KIND = "training-job"
+UNFINISHED = "unfinished-training-job"
+"""Kind of the records that name jobs which a killed emulator left behind, until what is left of them is stored."""
 MAX_RUNNING = 4
 
 
@@ -43,7 +45,10 @@ class Runner:
         """``max_running`` jobs run at once; the others wait as Pending, in order."""
         self._home = home
         self._store = store
-        self._services = Services(objects, telemetry, backend, Places(max_running))
+        self._recovery: threading.Thread | None = None
+        recovered = threading.Event()
+        recovered.set()
+        self._services = Services(objects, telemetry, backend, Places(max_running), recovered)
         self._lock = threading.Lock()
         self._jobs = {job.name: job for job in map(TrainingJob.from_record, store.all(KIND))}
         self._runs: dict[str, tuple[Run, threading.Thread]] = {}
@@ -90,52 +95,79 @@ class Runner:
             raise ValidationException("Requested resource not found.")
         with self._lock:
             run, _ = self._runs.get(name, (None, None))
-        if run is None or not run.stop():
+        if run is None or not run.course.stop():
             status = self._jobs[name].status
             raise ValidationException(f"The request was rejected because the training job is in status {status}.")
 
     def recover(self) -> None:
-        """Fail the jobs that an earlier emulator left behind, once at start, and show all logs and metrics again."""
+        """Fail the jobs that an earlier emulator left behind, once at start, and show all logs and metrics again.
+
+        What those jobs have not stored yet is stored in the background.
+        """
         for job in self.list():
             if not job.terminal:
                 try:
-                    self._recover(job)
+                    self._fail(job)
                 except Exception:  # the others, and whoever wants to look, need an emulator that starts
                     logging.exception("training job %s could not be recovered in full", job.name)
                     self._publish(job.move(Secondary.FAILED, failure_reason=reasons.EMULATOR_STOPPED), False)
-        self._services.telemetry.replay((job, self._folder(job)) for job in self.list())
+        names = {record["job"] for record in self._store.all(UNFINISHED)}
+        self._services.telemetry.replay((job, self._folder(job)) for job in self.list() if job.name not in names)
+        self._services.recovered.clear()
+        unfinished = [self._jobs[name] for name in names]
+        self._recovery = threading.Thread(target=self._finish_all, args=[unfinished], name="recovery", daemon=True)
+        self._recovery.start()
 
     def close(self) -> None:
         """End the jobs that run; they will have failed."""
         with self._lock:
             runs = [*self._runs.values()]
         for run, _ in runs:
-            run.abandon()
-        for _, thread in runs:
-            thread.join()
+            run.course.abandon()
+        for thread in (*(thread for _, thread in runs), self._recovery):
+            if thread:
+                thread.join()
 
     def _execute(self, run: Run) -> None:
         try:
             run.execute()
         finally:
             with self._lock:
-                self._runs.pop(run.job.name)
+                self._runs.pop(run.course.job.name)
 
-    def _recover(self, job: TrainingJob) -> None:
+    def _fail(self, job: TrainingJob) -> None:
         folder = self._folder(job)
         self._services.backend.clear(folder)
+        self._store.put(UNFINISHED, job.name, {"job": job.name})
+        final = metrics.final(folder / METRICS_FILE)
+        self._publish(job.move(Secondary.FAILED, failure_reason=reasons.EMULATOR_STOPPED, final_metrics=final), True)
+
+    def _finish_all(self, jobs: Iterable[TrainingJob]) -> None:
+        try:
+            for job in jobs:
+                try:
+                    self._finish(job)
+                except Exception:
+                    logging.exception("training job %s could not be recovered in full", job.name)
+        finally:
+            self._services.recovered.set()
+
+    def _finish(self, job: TrainingJob) -> None:
+        """Do for a job that was cut off what its run could not: upload its checkpoints, end its log, tidy up."""
+        folder = self._folder(job)
         lines = [f"[drydock] failed: {reasons.EMULATOR_STOPPED}"]
         sync = sync_of(job, folder / workdir.HOST, self._services.objects, lines.append)
         if sync and any(entry.status is Secondary.TRAINING for entry in job.transitions):
             try:
                 sync.finish()
-            except (OSError, ServiceError) as error:
+            except STORAGE_ERRORS as error:
                 lines.append(f"[drydock] its checkpoints could not be uploaded: {error}")
         log = JobLog(folder / LOG_FILE)
         log.append(lines)
         log.close()
-        final = metrics.final(folder / METRICS_FILE)
-        self._publish(job.move(Secondary.FAILED, failure_reason=reasons.EMULATOR_STOPPED, final_metrics=final), True)
+        workdir.tidy(folder)
+        self._services.telemetry.replay([(job, folder)])
+        self._store.delete(UNFINISHED, job.name)
 
     def _publish(self, job: TrainingJob, durable: bool) -> None:
         if durable:

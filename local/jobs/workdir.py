@@ -1,20 +1,23 @@
-"""Builds what a program sees as /opt/ml: every folder and every config file, as SageMaker writes them.
+"""Builds what a program sees as /opt/ml: every folder and every config file, as SageMaker writes them; its variables.
 
 Config files keep AWS's literal /opt/ml paths; a reader resolves them against its base folder.
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from local.errors import ValidationException
+from local.jobs.job import TrainingJob
 
 HOST = "algo-1"
 CHECKPOINT_PATH = "/opt/ml/checkpoints"
 INPUT = "input/data"
 
 _WITH_A_FOLDER = ("checkpointconfig", "debughookconfig", "tensorboardoutputconfig")
+_GPU_FAMILIES = ("ml.p", "ml.g")
 _OPT_ML = PurePosixPath("/opt/ml")
 _FOLDERS = (
     "input/config", "input/data", "model", "output/data",
@@ -32,6 +35,24 @@ def build(base: Path, request: Mapping[str, Any]) -> None:
         (base / "input" / "config" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
     for path in local_paths(request):
         resolve(base, path).mkdir(parents=True, exist_ok=True)
+
+
+def tidy(folder: Path) -> None:
+    """Remove from a job's folder what only its run needed."""
+    for name in ("tmp", "home", "staging", f"{HOST}/{INPUT}"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def environment(job: TrainingJob) -> dict[str, str]:
+    """The platform's variables and the request's, as SageMaker sets them whatever runs the program."""
+    no_gpu = not job.request["ResourceConfig"]["InstanceType"].startswith(_GPU_FAMILIES)
+    return {
+        **({"NVIDIA_VISIBLE_DEVICES": "void"} if no_gpu else {}),
+        **job.request.get("Environment", {}),
+        "TRAINING_JOB_NAME": job.name,
+        "TRAINING_JOB_ARN": job.arn,
+        "AWS_REGION": job.region,
+    }
 
 
 def resolve(base: Path, path: str) -> Path:

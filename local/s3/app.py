@@ -1,9 +1,7 @@
 """The HTTP face of the object store: a WSGI application that speaks S3."""
 
-import errno
 import logging
 import re
-import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +10,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
+from local.errors import disk_is_full
 from local.s3 import buckets_api, documents_api, listings_api, multipart_api, reads_api, writes_api
 from local.s3.errors import S3Error, invalid_argument
 from local.s3.operation import Call, Operation
@@ -52,7 +51,7 @@ class S3Application:
             refusal = error
         except Exception as error:  # noqa: BLE001  logged; the client gets no traceback
             _log.exception("%s %s (request %s)", environ["REQUEST_METHOD"], environ["REQUEST_URI"], request_id)
-            refusal = S3Error("InsufficientStorage" if _is_full(error) else "InternalError")
+            refusal = S3Error("InsufficientStorage" if disk_is_full(error) else "InternalError")
         return serialise_error(refusal, environ["REQUEST_URI"].partition("?")[0], request_id)
 
     def _operate(self, request: Request) -> Response:
@@ -85,9 +84,3 @@ def _check_not_expired(request: Request) -> None:
     if time.time() > expires:
         moment = datetime.fromtimestamp(expires, UTC)
         raise S3Error("AccessDenied", "Request has expired", Expires=moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
-
-
-def _is_full(error: Exception) -> bool:
-    if isinstance(error, sqlite3.OperationalError):
-        return error.sqlite_errorcode == sqlite3.SQLITE_FULL
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -35,41 +35,32 @@ class Page:
 
 def objects(connection: sqlite3.Connection, bucket: str) -> Rows:
     """The newest versions that are no delete markers."""
-
-    def rows(start: Position, stop: bytes) -> Iterator[sqlite3.Row]:
-        return connection.execute(
-            "SELECT * FROM versions INDEXED BY latest_versions WHERE bucket = :bucket AND latest AND blob IS NOT NULL"
-            " AND key >= :key AND key < :stop AND NOT (:seq IS NOT NULL AND key = :key) ORDER BY key",
-            {"bucket": bucket, "key": start.key, "stop": stop, "seq": start.seq},
-        )
-
-    return rows
+    return _rows(
+        connection,
+        bucket,
+        "SELECT * FROM versions INDEXED BY latest_versions WHERE bucket = :bucket AND latest AND blob IS NOT NULL"
+        " AND key >= :key AND key < :stop AND NOT (:seq IS NOT NULL AND key = :key) ORDER BY key",
+    )
 
 
 def versions(connection: sqlite3.Connection, bucket: str) -> Rows:
     """All versions and delete markers, the newest of a key first."""
-
-    def rows(start: Position, stop: bytes) -> Iterator[sqlite3.Row]:
-        return connection.execute(
-            "SELECT * FROM versions WHERE bucket = :bucket AND key >= :key AND key < :stop"
-            " AND NOT (:seq IS NOT NULL AND key = :key AND seq >= :seq) ORDER BY key, seq DESC",
-            {"bucket": bucket, "key": start.key, "stop": stop, "seq": start.seq},
-        )
-
-    return rows
+    return _rows(
+        connection,
+        bucket,
+        "SELECT * FROM versions WHERE bucket = :bucket AND key >= :key AND key < :stop"
+        " AND NOT (:seq IS NOT NULL AND key = :key AND seq >= :seq) ORDER BY key, seq DESC",
+    )
 
 
 def uploads(connection: sqlite3.Connection, bucket: str) -> Rows:
     """Unfinished multipart uploads, the oldest of a key first."""
-
-    def rows(start: Position, stop: bytes) -> Iterator[sqlite3.Row]:
-        return connection.execute(
-            "SELECT * FROM uploads WHERE bucket = :bucket AND key >= :key AND key < :stop"
-            " AND NOT (:seq IS NOT NULL AND key = :key AND seq <= :seq) ORDER BY key, seq",
-            {"bucket": bucket, "key": start.key, "stop": stop, "seq": start.seq},
-        )
-
-    return rows
+    return _rows(
+        connection,
+        bucket,
+        "SELECT * FROM uploads WHERE bucket = :bucket AND key >= :key AND key < :stop"
+        " AND NOT (:seq IS NOT NULL AND key = :key AND seq <= :seq) ORDER BY key, seq",
+    )
 
 
 def page(rows: Rows, prefix: str, delimiter: str, start: Position, limit: int) -> Page:
@@ -122,3 +113,10 @@ def common_prefix(key: bytes, prefix: bytes, delimiter: bytes) -> bytes | None:
         return None
     end = key.find(delimiter, len(prefix))
     return key[: end + len(delimiter)] if end >= 0 else None
+
+
+def _rows(connection: sqlite3.Connection, bucket: str, query: str) -> Rows:
+    def rows(start: Position, stop: bytes) -> Iterator[sqlite3.Row]:
+        return connection.execute(query, {"bucket": bucket, "key": start.key, "stop": stop, "seq": start.seq})
+
+    return rows

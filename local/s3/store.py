@@ -35,6 +35,10 @@ class StoredObject:
     version_id: str
     metadata: Mapping[str, str]
 
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
 
 class ObjectStore:
     """Buckets and objects below a folder; safe to use from any thread of one process."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 import threading
 import time
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.jobs import logs
 from tests.support import emulator as emulators
 from tests.support.emulator import ROLE, Emulator
 
@@ -56,6 +56,7 @@ def test_acknowledged_writes_and_job_records_survive(tmp_path: Path, kills: int)
     running = emulators.start(home)
     location = {"LocationConstraint": "eu-west-1"}
     running.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
+    kept: list[tuple[int, int]] = []
     try:
         for round_ in range(kills):
             job = f"job-{round_}"
@@ -63,6 +64,8 @@ def test_acknowledged_writes_and_job_records_survive(tmp_path: Path, kills: int)
             writers = [Writer(running, number, round_) for number in range(3)]
             for writer in writers:
                 writer.start()
+            if round_ % 2:
+                wait_for_checkpoint(running, job)  # on a busy machine, the others may be killed before the first
             time.sleep(rng.uniform(0.02, 1.2))
             running.kill()
             for writer in writers:
@@ -70,7 +73,11 @@ def test_acknowledged_writes_and_job_records_survive(tmp_path: Path, kills: int)
                 stored |= writer.stored
                 deleted |= writer.deleted
             running = emulators.start(home)
-            check_job(running, job)
+            if round_ % 4 == 1:
+                running.kill()  # perhaps while checkpoints are uploaded
+                running = emulators.start(home)
+            kept.append(check_job(running, job))
+        assert all(files and lines for files, lines in kept[1::2])
         check_objects(running, stored, deleted)
         statuses = {job["TrainingJobName"]: job["TrainingJobStatus"] for job in jobs(running)}
         assert statuses == {f"job-{round_}": "Failed" for round_ in range(kills)}
@@ -92,36 +99,55 @@ def start_job(emulator: Emulator, name: str) -> None:
     )
 
 
-def check_job(emulator: Emulator, name: str) -> None:
-    """The interrupted job is Failed, says why, and its log and newest checkpoint are kept."""
+def wait_for_checkpoint(emulator: Emulator, name: str) -> None:
+    checkpoints = emulator.home / "training-jobs" / name / "algo-1" / "checkpoints"
+    deadline = time.monotonic() + 60
+    while not [*checkpoints.glob("0*")]:
+        assert time.monotonic() < deadline, "the job writes no checkpoint"
+        time.sleep(0.01)
+
+
+def check_job(emulator: Emulator, name: str) -> tuple[int, int]:
+    """The interrupted job is Failed, says why, and its log and newest checkpoint are kept: their lines and files."""
     described = emulator.client("sagemaker").describe_training_job(TrainingJobName=name)
     assert described["TrainingJobStatus"] == "Failed"
     assert "emulator" in described["FailureReason"]
-    checkpoints = emulator.home / "training-jobs" / name / "algo-1" / "checkpoints"
-    steps = sorted(path for path in checkpoints.glob("0*"))
+    folder = emulator.home / "training-jobs" / name
+    checkpoints = folder / "algo-1" / "checkpoints"
+    files = [file for step in sorted(checkpoints.glob("0*"))[-1:] for file in step.iterdir()]
+    for path in files:
+        assert wait_for_object(emulator, f"checkpoints/{name}/{path.relative_to(checkpoints)}") == path.read_bytes()
+    lines = [event.m for event in logs.read(folder / "logs" / "algo-1.jsonl")]
+    assert wait_for_lines(emulator, name, len(lines))[: len(lines)] == lines
+    return len(files), len(lines)
+
+
+def wait_for_object(emulator: Emulator, key: str) -> bytes:
+    """An object that is uploaded in the background after a restart."""
     s3 = emulator.client("s3")
-    for path in (file for step in steps[-1:] for file in step.iterdir()):
-        key = f"checkpoints/{name}/{path.relative_to(checkpoints)}"
-        assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == path.read_bytes()
-    log = emulator.home / "training-jobs" / name / "logs" / "algo-1.jsonl"
-    kept = [json.loads(line)["m"] for line in log.read_text().splitlines()] if log.exists() else []
-    assert wait_for_lines(emulator, name, len(kept))[: len(kept)] == kept
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return bytes(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+        except s3.exceptions.NoSuchKey:
+            assert time.monotonic() < deadline, f"{key} is not uploaded"
+            time.sleep(0.02)
 
 
 def wait_for_lines(emulator: Emulator, name: str, count: int) -> list[str]:
     """The log of a job in CloudWatch, once it has `count` lines; it is fed again in the background after a restart."""
-    logs, group = emulator.client("logs"), "/aws/sagemaker/TrainingJobs"
+    cloudwatch, group = emulator.client("logs"), "/aws/sagemaker/TrainingJobs"
     deadline = time.monotonic() + 60
     lines: list[str] = []
     while len(lines) < count and time.monotonic() < deadline:
         time.sleep(0.2)
-        if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+        if not cloudwatch.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
             continue
-        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")["logStreams"]
+        streams = cloudwatch.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")["logStreams"]
         lines, token = [], None
         while streams:
             more = {"nextToken": token} if token else {}
-            page = logs.get_log_events(
+            page = cloudwatch.get_log_events(
                 logGroupName=group, logStreamName=streams[0]["logStreamName"], startFromHead=True, **more
             )
             lines += [event["message"] for event in page["events"]]

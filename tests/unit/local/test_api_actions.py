@@ -126,6 +126,10 @@ def test_a_running_job_is_stopped_and_a_stopped_one_cannot_be(sagemaker: Any):
         ({"StoppingCondition": {"MaxWaitTimeInSeconds": 9}}, "at 'stoppingCondition.maxWaitTimeInSeconds'"),
         ({"OutputDataConfig": {"S3OutputPath": "s3://no-such-bucket/"}}, "no-such-bucket"),
         (
+            {"OutputDataConfig": {"S3OutputPath": "s3://bucket/out", "CompressionType": "NONE"}},
+            "Value 'NONE' at 'outputDataConfig.compressionType'",
+        ),
+        (
             {"AlgorithmSpecification": {"TrainingImage": "nginx:latest", "TrainingInputMode": "File"}},
             "drydock/train-cpu:hello",
         ),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,18 @@ class Site:
             self.runner.close()
             subprocess.run(["umount", "--lazy", place], check=True)
 
+    @contextmanager
+    def unwritable(self, status: str) -> Iterator[None]:
+        """The state database refuses to record a job in that state, as it would for want of room."""
+        with closing(sqlite3.connect(self.home.state_db)) as database:
+            database.execute(
+                "CREATE TRIGGER refusal BEFORE INSERT ON records"
+                f" WHEN json_extract(new.record, '$.transitions[#-1].status') = '{status}'"
+                " BEGIN SELECT RAISE(ABORT, 'no room'); END"
+            )
+            yield
+            database.execute("DROP TRIGGER refusal")
+
     def close(self) -> None:
         self._closed.set()
         self.runner.close()
@@ -164,11 +177,11 @@ def until(condition: Callable[[], object], seconds: float = 30) -> None:
 
 @pytest.fixture
 def make_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
-    """Sites on one and the same home, with options; close one before you make the next."""
+    """Sites on one and the same home unless told otherwise, with options; close one before you make the next."""
     sites: list[Site] = []
 
     def make(**options: Any) -> Site:
-        sites.append(Site(tmp_path / "home", **options))
+        sites.append(Site(**{"root": tmp_path / "home", **options}))
         return sites[-1]
 
     yield make

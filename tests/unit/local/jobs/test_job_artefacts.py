@@ -48,12 +48,20 @@ def test_an_empty_folder_makes_no_archive(objects, base, tmp_path):
     assert [*objects.list("bucket")] == []
 
 
-def test_the_same_files_give_the_same_bytes(base, tmp_path):
-    for name in ("b", "a"):
-        (base / "model" / name).write_text(name)
-    artefacts.pack(base / "model", tmp_path / "one.tar.gz")
-    artefacts.pack(base / "model", tmp_path / "two.tar.gz")
-    assert (tmp_path / "one.tar.gz").read_bytes() == (tmp_path / "two.tar.gz").read_bytes()
+def test_the_same_files_give_the_same_bytes_whoever_made_them_in_whatever_order(tmp_path):
+    packed = []
+    for order, fraction_s in (("abc", 0.25), ("cab", 0.75)):
+        folder, archive = tmp_path / order, tmp_path / f"{order}.tar.gz"
+        folder.mkdir()
+        for name in order:
+            (folder / name).write_text(name)
+            os.utime(folder / name, (0, 1_000_000 + fraction_s))
+            if os.geteuid() == 0:
+                os.chown(folder / name, len(packed), len(packed))
+        artefacts.pack(folder, archive)
+        packed.append(archive.read_bytes())
+    assert packed[0] == packed[1]
+    assert packed[0][4:8] == bytes(4), "the header of a gzip file holds the time when it was packed"
 
 
 def test_links_stay_links_and_pipes_stay_out(base, tmp_path):

@@ -1,7 +1,12 @@
 """Checkpoints restored from S3 and synced back to it, with a real object store."""
 
+import errno
+import os
 import shutil
+import subprocess
+import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -114,3 +119,74 @@ def test_a_bucket_that_is_gone_is_complained_of_once_and_fails_the_end(objects, 
         running.finish()
     assert len(complaints) == 1
     assert "s3://gone/ckpt/" in complaints[0]
+
+
+def test_a_complaint_that_finds_no_room_does_not_end_the_sync(objects, folder, monkeypatch):
+    monkeypatch.setattr(checkpoints, "EVERY_S", 0.01)
+    complaints = []
+
+    def complain(line):
+        complaints.append(line)
+        if len(complaints) == 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    running = sync(objects, folder, "s3://later/ckpt", complain)
+    running.start()
+    (folder / "a").write_bytes(b"a")
+    until(lambda: len(complaints) == 2)
+    objects.create_bucket("later")
+    until(lambda: [found.key for found in objects.list("later")] == ["ckpt/a"])
+    running.finish()
+    assert len(complaints) == 2
+
+
+def test_an_index_without_room_is_complained_of_until_there_is_some(tmp_path, folder, monkeypatch):
+    monkeypatch.setattr(checkpoints, "EVERY_S", 0.01)
+    place = tmp_path / "s3"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        store, complaints = ObjectStore(place), []
+        store.create_bucket("bucket")
+        running = sync(store, folder, complain=complaints.append)
+        with (place / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+            while filler.write(bytes(4096)):
+                pass
+        running.start()
+        (folder / "empty").write_bytes(b"")  # its bytes need no room, the row in SQLite does
+        until(lambda: complaints)
+        assert "No space left on device" in complaints[0]
+        (place / "filler").unlink()
+        until(lambda: [found.key for found in store.list("bucket")] == ["ckpt/empty"])
+        running.finish()
+        assert len(complaints) == 1
+        store.close()
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def test_folders_that_vanish_during_a_look_do_not_end_the_sync(objects, folder, monkeypatch):
+    monkeypatch.setattr(checkpoints, "EVERY_S", 0.0001)
+    over = threading.Event()
+
+    def churn():
+        while not over.is_set():
+            for number in range(20):
+                (folder / f"old-{number}").mkdir()
+            for number in range(20):
+                (folder / f"old-{number}").rmdir()
+
+    churning = threading.Thread(target=churn)
+    running = sync(objects, folder)
+    churning.start()
+    running.start()
+    try:
+        for number in range(30):
+            (folder / "newest").write_bytes(bytes(number + 1))
+            until(lambda size=number + 1: stored(objects) == {"ckpt/newest": bytes(size)})
+    finally:
+        over.set()
+        churning.join()
+    running.finish()

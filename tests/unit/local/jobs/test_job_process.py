@@ -232,10 +232,21 @@ def test_clearing_spares_a_stranger_that_got_a_recorded_id(backend, tmp_path):
         stranger.kill()
 
 
-def test_clearing_a_folder_where_nothing_ran_does_nothing(backend, tmp_path):
-    backend.clear(tmp_path)
-    (tmp_path / "process.json").write_text("{cut sho")
-    backend.clear(tmp_path)
+@pytest.mark.parametrize("record", [None, "{cut sho"])
+def test_clearing_a_folder_without_a_whole_record_touches_nothing(backend, tmp_path, record):
+    running = launch(backend, tmp_path / "other", "patient")
+    batches = split_lines(running.logs())
+    assert next(batches) == ["ready"]
+    folder = tmp_path / "job"
+    folder.mkdir()
+    if record:
+        (folder / "process.json").write_text(record)
+    before = {path.name: path.read_text() for path in folder.iterdir()}
+    backend.clear(folder)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == before
+    running.stop()
+    assert [*batches] == [["leaving"]], "it ran until it was stopped"
+    assert running.wait() == 143
 
 
 def test_an_environment_that_cannot_be_made_fails_the_job_with_its_hint(backend):
