@@ -9,6 +9,7 @@ import typer
 from local.cli import check, inference, jobs, lifecycle, shell, train
 from local.cli.refusal import BAD_INPUT, FAILED, Refusal
 from local.cli.terminal import say_error
+from local.errors import ServiceError
 from local.installer import SetUpError
 
 INTERRUPTED = 130
@@ -76,14 +77,17 @@ def _usage_hint(arguments: Sequence[str]) -> str:
 
 
 def _service_message(error: Exception) -> tuple[str, str] | None:
-    """AWS's own code and wording for an error that the endpoint answered with, if it is one."""
+    """AWS's own code and wording for an error that the endpoint answered with, or would have, if it is one."""
     from botocore.exceptions import ClientError, HTTPClientError
 
-    if isinstance(error, ClientError):
-        code, message = (str(error.response["Error"].get(key, "")) for key in ("Code", "Message"))
-        if len(message) > LONGEST_MESSAGE:
-            message = f"{message[:LONGEST_MESSAGE]} …"
-        return f"{code}: {message}", HINTS.get(code, "")
     if isinstance(error, HTTPClientError):
         return f"the emulator stopped answering: {error}", "drydock up"
-    return None
+    if isinstance(error, ClientError):
+        code, message = (str(error.response["Error"].get(key, "")) for key in ("Code", "Message"))
+    elif isinstance(error, ServiceError):
+        code, message = error.code, error.message
+    else:
+        return None
+    if len(message) > LONGEST_MESSAGE:
+        message = f"{message[:LONGEST_MESSAGE]} …"
+    return f"{code}: {message}", HINTS.get(code, "")

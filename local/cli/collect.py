@@ -1,17 +1,25 @@
-"""Brings what a person wants to see of a finished job into ``runs/<job>/``, and points ``runs/latest`` at it."""
+"""Brings what a person wants to see of a finished job into ``runs/<job>/``, and points ``runs/latest`` at the newest
+that made a model.
+"""
 
 import os
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from local.cli.archives import unpack
 from local.cli.endpoint import Endpoint
 from local.cli.follow import LogReader, logs_client
+from local.cli.refusal import Refusal
+from local.cli.terminal import say
 from local.cli.upload import split_uri
 from local.environments import CHECKOUT
 
 LOG = "log.txt"
+LATEST = "latest"
+MODEL = "model.tar.gz"
+OUTPUT = "output.tar.gz"
 
 
 def runs_folder() -> Path:
@@ -20,28 +28,37 @@ def runs_folder() -> Path:
     return Path(chosen).expanduser().absolute() if chosen else CHECKOUT / "runs"
 
 
+def folder_of(job: str) -> Path:
+    """Where the results of a job lie. Raises Refusal for a job whose name is that of the link to the newest."""
+    if job == LATEST:
+        raise Refusal(
+            f"no job is called {LATEST} here: runs/{LATEST} points at the newest run", "choose another --name"
+        )
+    return runs_folder() / job
+
+
 def collect(running: Endpoint, description: dict[str, Any]) -> Path:
     """Downloads model.tar.gz, the unpacked output.tar.gz and the log of a job that has ended; returns the folder.
 
     The folder appears at once and complete; an earlier one of the same job is replaced.
     """
     job: str = description["TrainingJobName"]
-    target = runs_folder() / job
-    part = target.with_name(f".{job}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    s3 = running.client("s3")
-    model = model_uri(description)
-    download(s3, model, part / "model.tar.gz")
-    output = part / ".output.tar.gz"
-    if download(s3, model.rpartition("/")[0] + "/output.tar.gz", output):
-        unpack(output, part)
-        output.unlink()
-    lines = LogReader(logs_client(running, description), job).read()
-    (part / LOG).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    shutil.rmtree(target, ignore_errors=True)
-    part.rename(target)
-    _point_latest(target)
+    target = folder_of(job)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{job}.", dir=target.parent) as scratch:
+        part = Path(scratch, job)
+        s3, model = running.client("s3"), model_uri(description)
+        _unpack_output(s3, model.rpartition("/")[0], part)
+        has_model = download(s3, model, Path(scratch, MODEL))
+        if has_model:
+            _place(Path(scratch, MODEL), part)
+        lines = LogReader(logs_client(running, description), job).read()
+        Path(scratch, LOG).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        _place(Path(scratch, LOG), part)
+        shutil.rmtree(target, ignore_errors=True)
+        part.rename(target)
+    if has_model and description["TrainingJobStatus"] in {"Completed", "Stopped"}:
+        _point_latest(target)
     return target
 
 
@@ -49,7 +66,7 @@ def model_uri(description: dict[str, Any]) -> str:
     """Where the job's model.tar.gz is, or would be."""
     artifacts = description.get("ModelArtifacts", {}).get("S3ModelArtifacts", "")
     base = description["OutputDataConfig"]["S3OutputPath"].rstrip("/")
-    return str(artifacts or f"{base}/{description['TrainingJobName']}/output/model.tar.gz")
+    return str(artifacts or f"{base}/{description['TrainingJobName']}/output/{MODEL}")
 
 
 def download(s3: Any, uri: str, target: Path) -> bool:
@@ -66,8 +83,35 @@ def download(s3: Any, uri: str, target: Path) -> bool:
     return True
 
 
+def _unpack_output(s3: Any, uri: str, part: Path) -> None:
+    """Fills the new folder ``part``; an output that cannot be unpacked lies there as the archive that it is."""
+    part.mkdir()
+    archive = part.with_name(OUTPUT)
+    if not download(s3, f"{uri}/{OUTPUT}", archive):
+        return
+    try:
+        unpack(archive, part)
+    except Refusal as refusal:
+        say(f"{refusal.message}; it is kept whole")
+        shutil.rmtree(part)
+        part.mkdir()
+        _place(archive, part)
+
+
+def _place(file: Path, folder: Path) -> None:
+    """Moves a file of the platform's into the folder; one of the program's that has its name keeps another."""
+    target = folder / file.name
+    if os.path.lexists(target):
+        kept = target
+        while os.path.lexists(kept):
+            kept = kept.with_name(f"output-{kept.name}")
+        target.rename(kept)
+        say(f"the program's own {target.name} is kept as {kept.name}")
+    file.rename(target)
+
+
 def _point_latest(target: Path) -> None:
-    link = target.with_name(".latest.part")
+    link = target.with_name(f".{LATEST}.{os.getpid()}")
     link.unlink(missing_ok=True)
     link.symlink_to(target.name)
-    link.replace(target.with_name("latest"))
+    link.replace(target.with_name(LATEST))

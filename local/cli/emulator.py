@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from local.cli import endpoint as endpoints
@@ -24,33 +25,19 @@ STOP_TIMEOUT_S = 60  # a job has 10 s to end after SIGTERM, then its log and arc
 def start(home: Home, port: int | None = None, programs: list[Path] | None = None) -> Endpoint:
     """Starts an emulator that outlives this command; returns when it answers, or when one does that was faster.
 
-    Raises Refusal with the end of its log if it does not.
+    A port that somebody else takes in the meantime is left for the next one, unless it was asked for. Raises Refusal
+    with the end of its log if the emulator does not start.
     """
-    command = server_command(home, port, programs or [])
-    try:
-        home.root.mkdir(parents=True, exist_ok=True)
-        log = home.server_log.open("ab")
-    except OSError as error:
-        raise Refusal(f"cannot write to {home.root}: {error.strerror}", "name another folder with --home") from error
-    with log:
-        begin = log.tell()
-        process = subprocess.Popen(
-            command,
-            cwd=CHECKOUT,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline and (process.poll() is None or _is_starting(home)):
-        running = endpoints.find(home)
+    for candidate in _ports(port):
+        process, log_begin = _spawn(server_command(home, candidate, programs or []), home)
+        running = _wait_until_up(process, home)
         if running:
             return running
-        time.sleep(0.03)
-    process.kill()
-    code = process.wait()
-    tail = home.server_log.read_bytes()[begin:].decode(errors="replace").strip().splitlines()[-15:]
+        process.kill()
+        code = process.wait()
+        if candidate == port or _is_free(candidate):
+            break
+    tail = home.server_log.read_bytes()[log_begin:].decode(errors="replace").strip().splitlines()[-15:]
     raise Refusal(
         "\n".join([f"the emulator did not start (exit code {code}); its log ends:", *(f"  {line}" for line in tail)]),
         f"the whole log is {home.server_log}; another port: drydock up --port 0",
@@ -77,21 +64,58 @@ def server_command(home: Home, port: int | None, programs: list[Path]) -> list[s
     for folder in programs:
         if not (folder / "programs.json").is_file():
             raise Refusal(f"{folder} is no program folder: it has no programs.json", "docs/contract.md shows one")
-    chosen = _free_port() if port is None else port
+    chosen = next(_ports(port))
     folders = ["--programs", *(str(folder.absolute()) for folder in programs)] if programs else []
     return [sys.executable, "-m", "local.server", "--home", str(home.root), "--port", str(chosen), *folders]
 
 
-def _free_port() -> int:
-    for port in USUAL_PORTS:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    return 0
+def _spawn(command: list[str], home: Home) -> tuple[subprocess.Popen[bytes], int]:
+    """The server as a process, and where in the log its own part begins."""
+    try:
+        home.root.mkdir(parents=True, exist_ok=True)
+        log = home.server_log.open("ab")
+    except OSError as error:
+        raise Refusal(f"cannot write to {home.root}: {error.strerror}", "name another folder with --home") from error
+    with log:
+        begin = log.tell()
+        process = subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        return process, begin
+
+
+def _wait_until_up(process: subprocess.Popen[bytes], home: Home) -> Endpoint | None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and (process.poll() is None or _is_starting(home)):
+        running = endpoints.find(home)
+        if running:
+            return running
+        time.sleep(0.03)
+    return None
+
+
+def _ports(asked: int | None) -> Iterator[int]:
+    """The ports to try, each usual one if it is free when its turn comes."""
+    if asked is not None:
+        yield asked
+        return
+    yield from filter(_is_free, USUAL_PORTS)
+    yield 0
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _is_starting(home: Home) -> bool:

@@ -3,21 +3,23 @@
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from local import environments
 from local.cli import endpoint as endpoints
-from local.cli import programs
+from local.cli import programs, signals
 from local.cli.archives import unpack
-from local.cli.collect import download, model_uri, runs_folder
+from local.cli.collect import download, folder_of, model_uri
 from local.cli.endpoint import Endpoint
 from local.cli.jobs import JobArgument, find_job
 from local.cli.programs import Program
@@ -56,16 +58,21 @@ def predict(
 
     photographs = find_images(images)
     model = open_model(endpoints.require(), job)
-    folder = (output or runs_folder() / job / "predictions").absolute()
+    folder = (output or folder_of(job) / "predictions").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     command = model.command("predict", str(model.base / "model"), *map(str, photographs))
     taken: set[str] = set()
     with subprocess.Popen(command, env=model.environ(), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
+            row = _prediction(line)
+            if row is None:
+                say(line.rstrip("\n"))
+                continue
             put(line.rstrip("\n"))
-            row = json.loads(line)
             draw(Path(row["image"]), row, folder / _new_name(Path(row["image"]).name, taken))
+    if process.returncode < 0:
+        raise _killed(model.program, -process.returncode)
     if process.returncode == 0:
         say(f"drawn: {folder}/")
     return process.returncode
@@ -90,9 +97,10 @@ def serve(
 ) -> None:
     """Serve a job's model: GET /ping, POST /invocations with an image. Ctrl-C ends it."""
     model = open_model(endpoints.require(), job)
-    say(f"to try it: curl --data-binary @image.jpg -H 'Content-Type: image/jpeg' http://127.0.0.1:{port}/invocations")
     command = model.command("serve")
-    os.execve(command[0], command, model.environ() | {"SAGEMAKER_BIND_TO_PORT": str(port)})
+    chosen = port or _free_port()
+    say(f"to try it: curl --data-binary @image.jpg -H 'Content-Type: image/jpeg' http://127.0.0.1:{chosen}/invocations")
+    os.execve(command[0], command, model.environ() | {"SAGEMAKER_BIND_TO_PORT": str(chosen)})
 
 
 def open_model(running: Endpoint, job: str) -> Model:
@@ -115,6 +123,26 @@ def open_model(running: Endpoint, job: str) -> Model:
             (part / "model.tar.gz").unlink()
             (part / "created").write_text(created)
     return Model(base, _program_of(running, base / "model", description["AlgorithmSpecification"]["TrainingImage"]))
+
+
+def _prediction(line: str) -> dict[str, Any] | None:
+    """What a line of ``predict`` says of one image; None for a line that is talk, or cut off in the middle."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and "image" in row else None
+
+
+def _killed(program: Program, number: int) -> Refusal:
+    out_of_memory = "the system does that when memory runs out; try fewer or smaller images"
+    hint = out_of_memory if number == signal.SIGKILL else ""
+    return Refusal(f"{program.name} was killed by {signals.name(number)}", hint, signals.exit_code(number))
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from local.cli import hyperparameters
 from local.cli.refusal import Refusal
 
 PLATFORM_PREFIX = "sagemaker_"
@@ -24,24 +25,27 @@ class Program:
     image: str
     """What CreateTrainingJob is given as TrainingImage."""
     metric_definitions: tuple[dict[str, str], ...]
-    defaults: Mapping[str, Any]
-    """Hyperparameter name → its default."""
+    hyperparameters: Mapping[str, Mapping[str, Any]]
+    """Name → its declaration."""
     channels: Mapping[str, Any]
 
-    def check_hyperparameters(self, names: Sequence[str]) -> None:
-        """Raises Refusal for a name that the program does not declare; dashes and underscores are equal.
+    def check_hyperparameters(self, given: Mapping[str, str]) -> None:
+        """Raises Refusal for a name or value that the program does not declare; dashes and underscores are equal.
 
         A program that declares none takes any.
         """
-        if not self.defaults:
+        if not self.hyperparameters:
             return
-        known = {_plain(name): name for name in self.defaults}
-        for name in names:
-            if name.startswith(PLATFORM_PREFIX) or name == TUNING_OBJECTIVE or _plain(name) in known:
+        known = {_plain(name): declared for name, declared in self.hyperparameters.items()}
+        for name, text in given.items():
+            if name.startswith(PLATFORM_PREFIX) or name == TUNING_OBJECTIVE:
                 continue
-            near = get_close_matches(_plain(name), known, n=1)
-            hint = f"did you mean {known[near[0]]}?" if near else f"it has {', '.join(sorted(known.values()))}"
-            raise Refusal(f"{self.name} has no hyperparameter {name!r}", hint)
+            if _plain(name) not in known:
+                near = get_close_matches(_plain(name), known, n=1)
+                every = ", ".join(sorted(self.hyperparameters))
+                hint = f"did you mean {known[near[0]]['name']}?" if near else f"it has {every}"
+                raise Refusal(f"{self.name} has no hyperparameter {name!r}", hint)
+            hyperparameters.check(known[_plain(name)], text)
 
     def check_channels(self, names: Sequence[str]) -> None:
         """Raises Refusal for a channel that the program does not declare; one that declares none takes any."""
@@ -51,8 +55,8 @@ class Program:
 
     def value_of(self, name: str, given: Mapping[str, str]) -> Any:
         """A hyperparameter's value as the program will see it: the given text, else the default, else None."""
-        chosen = {_plain(key): value for key, value in given.items()}
-        return chosen.get(_plain(name), next((v for k, v in self.defaults.items() if _plain(k) == _plain(name)), None))
+        values = {_plain(key): declared.get("default") for key, declared in self.hyperparameters.items()}
+        return (values | {_plain(key): value for key, value in given.items()}).get(_plain(name))
 
 
 def read(folders: Sequence[Path]) -> dict[str, Program]:
@@ -84,7 +88,7 @@ def _program(name: str, entry: Mapping[str, Any], folder: Path) -> Program:
         environment=entry["environment"],
         image=f"drydock/{entry['images'][0]}:{name}",
         metric_definitions=tuple(entry.get("metric_definitions", ())),
-        defaults={field["name"]: field.get("default") for field in entry.get("hyperparameters", ())},
+        hyperparameters={declared["name"]: declared for declared in entry.get("hyperparameters", ())},
         channels=entry.get("channels", {}),
     )
 

@@ -1,7 +1,9 @@
 """Builds the CreateTrainingJob request of ``drydock train``: a plain dict, as any boto3 user would write it."""
 
 import re
+import time
 from collections.abc import Mapping
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +12,10 @@ from local.cli.refusal import Refusal
 from local.cli.upload import Source, bucket_name, split_uri
 
 ROLE = "arn:aws:iam::123456789012:role/drydock"
+INSTANCE_TYPE = "ml.m5.xlarge"
 VOLUME_GB = 30
+MAX_RUNTIME_S = 86_400
+UPLOAD_TIMEOUT_S = 30
 
 
 def job_name(program: str, now: datetime | None = None) -> str:
@@ -26,8 +31,8 @@ def parse_settings(pairs: list[str]) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise Refusal(f"--hp {pair} is not of the form name=value", "--hp epochs=20")
-        if name in settings:
-            raise Refusal(f"--hp {name} is given twice", "give it once")
+        if name.replace("-", "_") in (known.replace("-", "_") for known in settings):
+            raise Refusal(f"--hp {name} is given twice", "give it once; dashes and underscores are equal")
         settings[name] = value
     return settings
 
@@ -58,36 +63,40 @@ def build(
     *,
     settings: Mapping[str, str],
     sources: Mapping[str, Source],
-    instance_type: str,
-    max_runtime_s: int,
     image: str | None = None,
+    instance_type: str | None = None,
+    max_runtime_s: int | None = None,
     resumed: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The whole request. ``resumed`` describes the job to go on with: what is not given is taken from it."""
-    before = resumed or {}
-    bucket = bucket_name()
-    settings = dict(settings)
-    manifest = sources.get("train", Source("")).manifest
-    if manifest and "manifest" in program.defaults:
-        settings.setdefault("manifest", manifest)
-    kept = [entry for entry in before.get("InputDataConfig", []) if entry["ChannelName"] not in sources]
+    """The whole request: a new one, or that of the job to go on with, where nothing else is given."""
+    body: dict[str, Any] = deepcopy(dict(resumed or _fresh(program, name)))
+    body["TrainingJobName"] = name
+    before = dict(body.get("HyperParameters", {}))
+    if "train" in sources and "manifest" in program.hyperparameters:
+        before.pop("manifest", None)  # it named a file of the data that this replaces
+        if sources["train"].manifest:
+            settings = {"manifest": sources["train"].manifest, **settings}
+    body["HyperParameters"] = merge(before, settings)
+    kept = [entry for entry in body.get("InputDataConfig", []) if entry["ChannelName"] not in sources]
     channels = [*kept, *(channel(key, source) for key, source in sources.items())]
-    checkpoints = before.get("CheckpointConfig") or {"S3Uri": f"s3://{bucket}/checkpoints/{name}"}
-    request = {
-        "TrainingJobName": name,
-        "RoleArn": ROLE,
-        "AlgorithmSpecification": {
-            "TrainingImage": image or before.get("AlgorithmSpecification", {}).get("TrainingImage") or program.image,
-            "TrainingInputMode": "File",
-            "MetricDefinitions": list(program.metric_definitions),
-        },
-        "HyperParameters": merge(before.get("HyperParameters", {}), settings),
-        "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/output"},
-        "CheckpointConfig": checkpoints,
-        "ResourceConfig": {"InstanceType": instance_type, "InstanceCount": 1, "VolumeSizeInGB": VOLUME_GB},
-        "StoppingCondition": {"MaxRuntimeInSeconds": max_runtime_s},
-    }
-    return request | ({"InputDataConfig": channels} if channels else {})
+    if channels:
+        body["InputDataConfig"] = channels
+    if image:
+        body["AlgorithmSpecification"]["TrainingImage"] = image
+    if instance_type:
+        body["ResourceConfig"]["InstanceType"] = instance_type
+    if max_runtime_s:
+        body["StoppingCondition"]["MaxRuntimeInSeconds"] = max_runtime_s
+    return body
+
+
+def of_job(sagemaker: Any, description: Mapping[str, Any]) -> dict[str, Any]:
+    """The request that made the described job, its tags of today included."""
+    members = sagemaker.meta.service_model.operation_model("CreateTrainingJob").input_shape.members
+    request = {member: description[member] for member in members if member in description}
+    pages = sagemaker.get_paginator("list_tags").paginate(ResourceArn=description["TrainingJobArn"])
+    tags = [tag for page in pages for tag in page["Tags"]]
+    return request | ({"Tags": tags} if tags else {})
 
 
 def merge(before: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
@@ -104,7 +113,33 @@ def check_resumable(s3: Any, description: Mapping[str, Any]) -> None:
     uri = description.get("CheckpointConfig", {}).get("S3Uri")
     if not uri:
         raise Refusal(f"{job} kept no checkpoints: it had no CheckpointConfig", "start anew without --resume")
+    # an emulator that was killed uploads them after it is up again
+    deadline = time.monotonic() + (UPLOAD_TIMEOUT_S if "emulator" in description.get("FailureReason", "") else 0)
+    while not _has_objects(s3, uri):
+        if time.monotonic() >= deadline:
+            raise Refusal(f"{job} left no checkpoints in {uri}", "start anew without --resume")
+        time.sleep(0.5)
+
+
+def _has_objects(s3: Any, uri: str) -> bool:
     bucket, prefix = split_uri(uri)
     found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix.rstrip("/") + "/", MaxKeys=1)
-    if not found.get("KeyCount"):
-        raise Refusal(f"{job} left no checkpoints in {uri}", "start anew without --resume")
+    return bool(found.get("KeyCount"))
+
+
+def _fresh(program: Program, name: str) -> dict[str, Any]:
+    bucket = bucket_name()
+    return {
+        "TrainingJobName": name,
+        "RoleArn": ROLE,
+        "AlgorithmSpecification": {
+            "TrainingImage": program.image,
+            "TrainingInputMode": "File",
+            "MetricDefinitions": list(program.metric_definitions),
+        },
+        "HyperParameters": {},
+        "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/output"},
+        "CheckpointConfig": {"S3Uri": f"s3://{bucket}/checkpoints/{name}"},
+        "ResourceConfig": {"InstanceType": INSTANCE_TYPE, "InstanceCount": 1, "VolumeSizeInGB": VOLUME_GB},
+        "StoppingCondition": {"MaxRuntimeInSeconds": MAX_RUNTIME_S},
+    }

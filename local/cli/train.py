@@ -1,17 +1,14 @@
 """Trains: ``train`` sends the data, creates the job, shows it running and ends with its results."""
 
-import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from types import FrameType
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from local import environments
 from local.cli import endpoint as endpoints
-from local.cli import programs, request, summary, upload
+from local.cli import precheck, programs, request, signals, summary, upload
 from local.cli.collect import LOG, collect
 from local.cli.emulator import start
 from local.cli.endpoint import Endpoint
@@ -26,9 +23,6 @@ from local.home import Home
 
 if TYPE_CHECKING:
     from local.cli.progress import Display
-
-INTERRUPTED = 130
-DAY_S = 86_400
 
 
 def train(
@@ -45,9 +39,15 @@ def train(
     name: Annotated[str | None, typer.Option(help="Name of the job. Default: program and time.")] = None,
     image: Annotated[str | None, typer.Option(help="TrainingImage. Default: the program's first.")] = None,
     instance_type: Annotated[
-        str, typer.Option(help="Recorded with the job; it runs on this machine.")
-    ] = "ml.m5.xlarge",
-    max_runtime: Annotated[int, typer.Option(min=1, metavar="SECONDS", help="The job is stopped after that.")] = DAY_S,
+        str | None,
+        typer.Option(help=f"Recorded with the job; it runs on this machine. Default: {request.INSTANCE_TYPE}."),
+    ] = None,
+    max_runtime: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="SECONDS", help=f"The job is stopped after that. Default: {request.MAX_RUNTIME_S}."
+        ),
+    ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the job's name once it is created.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> int:
@@ -56,30 +56,34 @@ def train(
     running = endpoints.find(home)
     known = programs.find(program, running.programs if running else [ENTRYPOINTS])
     settings, places = request.parse_settings(hp or []), request.parse_data(data or [])
-    known.check_hyperparameters(list(settings))
+    known.check_hyperparameters(settings)
     known.check_channels(list(places))
+    job = name or request.job_name(program)
     running = running or _start(home)
-    resumed = _resumable(running, resume) if resume else None
-    environments.ensure(known.environment, say)
-    sources = _send(running, known, places, resumed)
-    body = request.build(
+    build = partial(
+        request.build,
         known,
-        name or request.job_name(program),
+        job,
         settings=settings,
-        sources=sources,
+        image=image,
         instance_type=instance_type,
         max_runtime_s=max_runtime,
-        image=image,
-        resumed=resumed,
+        resumed=_resumable(running, resume) if resume else None,
     )
-    upload.ensure_bucket(running.client("s3"), upload.bucket_name())
-    running.client("sagemaker").create_training_job(**body)
-    job = body["TrainingJobName"]
-    say(f"job {job}")
-    if no_wait:
-        put_json({"job": job}) if as_json else put(job)
-        return 0
-    return _see_through(running, known, body, as_json)
+    precheck.check(running, build(sources={}))
+    environments.ensure(known.environment, say)
+    body = build(sources=_send(running, known, places, resumes=resume is not None))
+    with signals.noted() as noted:
+        running.client("sagemaker").create_training_job(**body)
+        say(f"job {job}")
+        if no_wait:
+            put_json({"job": job}) if as_json else put(job)
+            return 0
+        description = _see_through(running, known, body, noted)
+    if description is None:
+        say(f"left {job} to itself; to see how it ends: drydock logs -f {job}")
+        return signals.exit_code(noted[0])
+    return _tell(running, known, description, noted, as_json)
 
 
 def _start(home: Home) -> Endpoint:
@@ -89,48 +93,44 @@ def _start(home: Home) -> Endpoint:
 
 
 def _resumable(running: Endpoint, job: str) -> dict[str, Any]:
-    description = find_job(running.client("sagemaker"), job)
+    sagemaker = running.client("sagemaker")
+    description = find_job(sagemaker, job)
     request.check_resumable(running.client("s3"), description)
-    return description
+    return request.of_job(sagemaker, description)
 
 
-def _send(
-    running: Endpoint, program: Program, places: Mapping[str, str], resumed: Mapping[str, Any] | None
-) -> dict[str, Source]:
+def _send(running: Endpoint, program: Program, places: Mapping[str, str], *, resumes: bool) -> dict[str, Source]:
     """Makes every named place readable for the job, and generated data if there is none but the program wants some."""
     needs_data = program.channels.get("train", {}).get("required", False)
-    if not places and resumed is None and needs_data:
+    if not places and not resumes and needs_data:
         places = {"train": str(sample_data(running.home))}
     s3 = running.client("s3")
-    return {channel: upload.send(s3, place) for channel, place in places.items()}
+    sources = {channel: upload.find(s3, place) for channel, place in places.items()}
+    for source in sources.values():
+        upload.send(s3, source)
+    upload.ensure_bucket(s3, upload.bucket_name())
+    return sources
 
 
-def _see_through(running: Endpoint, program: Program, body: Mapping[str, Any], as_json: bool) -> int:
-    """Shows the job until it ends; returns the exit code."""
+def _see_through(
+    running: Endpoint, program: Program, body: Mapping[str, Any], noted: list[int]
+) -> dict[str, Any] | None:
+    """Shows the job until it ends, which the first signal asks it to do; None if a second one came before that."""
     from local.cli.progress import Display
 
-    job = body["TrainingJobName"]
     epochs = program.value_of("epochs", body["HyperParameters"])
-    with _counted_interrupts() as interrupts, Display(_whole(epochs)) as display:
-        try:
-            description = _watch(running, job, display, interrupts)
-        except KeyboardInterrupt:
-            say(f"left {job} to itself; to see how it ends: drydock logs -f {job}")
-            return INTERRUPTED
-    folder = collect(running, description)
-    if as_json:
-        put_json(summary.to_json(description, folder))
-    else:
-        for line in summary.finished(description, folder):
-            put(line)
-    return _tell_outcome(description, program, folder, bool(interrupts))
+    try:
+        with Display(_whole(epochs)) as display:
+            return _watch(running, body["TrainingJobName"], display, noted)
+    except KeyboardInterrupt:
+        return None
 
 
-def _watch(running: Endpoint, job: str, display: "Display", interrupts: list[int]) -> dict[str, Any]:
+def _watch(running: Endpoint, job: str, display: "Display", noted: list[int]) -> dict[str, Any]:
     sagemaker, asked = running.client("sagemaker"), False
     description = find_job(sagemaker, job)
     for newest, lines in follow(running, description):
-        if interrupts and not asked:
+        if noted and not asked:
             asked = True
             _stop(sagemaker, job)
             say("stopping; the program has 120 s to save a checkpoint (Ctrl-C again leaves it to itself)")
@@ -150,15 +150,23 @@ def _stop(sagemaker: Any, job: str) -> None:
         say(error.response["Error"].get("Message", ""))  # it ended in the meantime
 
 
-def _tell_outcome(description: Mapping[str, Any], program: Program, folder: Path, interrupted: bool) -> int:
+def _tell(running: Endpoint, program: Program, description: dict[str, Any], noted: list[int], as_json: bool) -> int:
+    """Collects the results and says how the job ended; returns the exit code."""
+    folder = collect(running, description)
+    if as_json:
+        put_json(summary.to_json(description, folder))
+    else:
+        for line in summary.finished(description, folder):
+            put(line)
     job, status = description["TrainingJobName"], description["TrainingJobStatus"]
     if status == "Completed":
         return 0
     if status == "Stopped":
         say(f"stopped; to go on from its last checkpoint: drydock train {program.name} --resume {job}")
-        return INTERRUPTED if interrupted else FAILED
+        return signals.exit_code(noted[0]) if noted else FAILED
     reason, _, hint = description.get("FailureReason", "the job failed").partition("\n\nhint: ")
-    say_error(_first_line(reason), _first_line(hint) or f"its log: {folder}/{LOG}")
+    say(f"its log: {folder / LOG}")
+    say_error(_first_line(reason), _first_line(hint))
     return FAILED
 
 
@@ -171,20 +179,3 @@ def _whole(value: Any) -> int | None:
         return int(value)
     except (TypeError, ValueError):
         return None
-
-
-@contextmanager
-def _counted_interrupts() -> Iterator[list[int]]:
-    """The first Ctrl-C is only noted in the list that this yields, the second raises KeyboardInterrupt."""
-    seen: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if seen:
-            raise KeyboardInterrupt
-        seen.append(number)
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield seen
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -6,7 +6,7 @@ last as the sign that it is complete. The same data is not sent twice.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,16 +21,6 @@ THREADS = 8
 
 
 @dataclass(frozen=True)
-class Source:
-    """Data of one channel."""
-
-    uri: str
-    """S3 prefix, with a final slash if we made it."""
-    manifest: str = ""
-    """Place of the manifest inside the channel, if one was named."""
-
-
-@dataclass(frozen=True)
 class Member:
     """One file of a data set."""
 
@@ -41,27 +31,58 @@ class Member:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Source:
+    """Data of one channel."""
+
+    uri: str
+    """S3 prefix, with a final slash if we make it."""
+    manifest: str = ""
+    """Place of the manifest inside the channel, if one was named."""
+    folder: str = ""
+    """What is to be sent, if it is not in S3 already."""
+    members: tuple[Member, ...] = ()
+
+
 def bucket_name() -> str:
     """The bucket of this tool's own data, results and checkpoints."""
     return f"drydock-data-{region()}"
 
 
-def send(s3: Any, place: str) -> Source:
-    """Makes the data of one ``--data`` value readable for a job. Raises Refusal if there is none."""
+def find(s3: Any, place: str) -> Source:
+    """Reads what one ``--data`` value names, and sends nothing yet. Raises Refusal if there is no data."""
     if place.startswith("s3://"):
         _check_prefix(s3, place)
         return Source(place)
     path = Path(place).expanduser()
     if path.is_dir():
         files = [file for file in sorted(path.rglob("*")) if file.is_file() and not _is_hidden(file, path)]
-        return Source(_send_files(s3, place, _members(files, path)))
+        return _source(place, _members(files, path))
     if path.is_file() and references.is_manifest(path):
         bundle = references.bundle(path)
-        return Source(_send_files(s3, str(bundle.folder), _members(bundle.files, bundle.folder)), bundle.manifest)
+        return _source(str(bundle.folder), _members(bundle.files, bundle.folder), bundle.manifest)
     if path.exists():
         known = " or ".join(references.SUFFIXES)
         raise Refusal(f"{place} is neither a folder nor a manifest ({known})", "name the folder that holds the images")
     raise Refusal(f"there is no data at {place}", "--data takes a folder, a manifest file or an s3:// address")
+
+
+def send(s3: Any, source: Source) -> None:
+    """Makes the data readable for a job, unless it was before."""
+    if not source.members:
+        return
+    bucket, key = split_uri(source.uri)
+    prefix = key.rstrip("/")
+    ensure_bucket(s3, bucket)
+    size_mb = sum(member.size_bytes for member in source.members) / 1e6
+    told = f"{source.folder}: {len(source.members)} files ({size_mb:.1f} MB)"
+    if _exists(s3, bucket, f"{prefix}.json"):
+        say(f"{told} are already at {source.uri}")
+        return
+    _put_all(s3, bucket, prefix, source.members)
+    index = {member.key: member.sha256 for member in source.members}
+    s3.put_object(Bucket=bucket, Key=f"{prefix}.json", Body=json.dumps(index, indent=1).encode())
+    say(f"{told} sent to {source.uri}")
 
 
 def digest(members: Iterable[Member]) -> str:
@@ -82,24 +103,13 @@ def _members(files: Iterable[Path], folder: Path) -> list[Member]:
         return list(pool.map(read, files))
 
 
-def _send_files(s3: Any, place: str, members: list[Member]) -> str:
+def _source(folder: str, members: list[Member], manifest: str = "") -> Source:
     if not members:
-        raise Refusal(f"{place} holds no files", "name the folder that holds the images")
-    bucket, prefix = bucket_name(), f"data/{digest(members)}"
-    uri = f"s3://{bucket}/{prefix}/"
-    ensure_bucket(s3, bucket)
-    size_mb = sum(member.size_bytes for member in members) / 1e6
-    if _exists(s3, bucket, f"{prefix}.json"):
-        say(f"{place}: {len(members)} files ({size_mb:.1f} MB) are already at {uri}")
-        return uri
-    _put_all(s3, bucket, prefix, members)
-    index = {member.key: member.sha256 for member in members}
-    s3.put_object(Bucket=bucket, Key=f"{prefix}.json", Body=json.dumps(index, indent=1).encode())
-    say(f"{place}: {len(members)} files ({size_mb:.1f} MB) sent to {uri}")
-    return uri
+        raise Refusal(f"{folder} holds no files", "name the folder that holds the images")
+    return Source(f"s3://{bucket_name()}/data/{digest(members)}/", manifest, folder, tuple(members))
 
 
-def _put_all(s3: Any, bucket: str, prefix: str, members: list[Member]) -> None:
+def _put_all(s3: Any, bucket: str, prefix: str, members: Sequence[Member]) -> None:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
     columns, terminal = (TextColumn("sending"), BarColumn(), DownloadColumn()), console()

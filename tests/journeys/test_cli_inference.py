@@ -14,12 +14,14 @@ from PIL import Image
 from tests.support.drydock import Drydock
 
 PROGRAM = """
-import json, os, pathlib, sys
+import json, os, pathlib, signal, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 BASE = pathlib.Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 
 def train():
+    (BASE / "model/box").mkdir()
+    (BASE / "model/metadata.json").symlink_to("box/metadata.json")
     (BASE / "model/metadata.json").write_text(json.dumps({"program": "box", "classes": ["thing"]}))
 
 def predict(model, *images):
@@ -27,6 +29,9 @@ def predict(model, *images):
     for image in images:
         if "bad" in image:
             sys.exit("error: bad image")
+        if "huge" in image:
+            print('{"image": ', end="", flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
         found = {"class": classes[0], "class_id": 0, "score": 0.5, "box": [2, 20, 30, 30]}
         print(json.dumps({"image": image, "width": 40, "height": 40, "predictions": [found]}), flush=True)
 
@@ -99,6 +104,19 @@ def test_a_program_that_refuses_an_image_gives_its_words_and_its_exit_code(drydo
     assert result.err.strip() == "error: bad image"
 
 
+def test_a_program_that_a_signal_kills_is_named_with_the_signal(
+    drydock: Drydock, photographs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "huge.png").touch()
+
+    result = drydock("predict", "box-1", str(photographs / "one/a.png"), str(tmp_path / "huge.png"))
+
+    assert result.code == 137
+    assert len(result.out.splitlines()) == 1
+    assert "\nerror: box was killed by SIGKILL\n\nhint: " in result.err
+    assert "Traceback" not in result.err
+
+
 def test_a_place_without_images_is_refused(drydock: Drydock, tmp_path: Path) -> None:
     assert "there is no image" in drydock("predict", "box-1", str(tmp_path / "none.jpg")).err
     assert "holds no images" in drydock("predict", "box-1", str(tmp_path)).err
@@ -107,8 +125,11 @@ def test_a_place_without_images_is_refused(drydock: Drydock, tmp_path: Path) -> 
 def test_the_model_is_served_until_ctrl_c(drydock: Drydock) -> None:
     with drydock.start("serve", "box-1", "--port", "0") as process:
         assert process.stdout
+        assert process.stderr
+        told = process.stderr.readline()
         port = process.stdout.readline().strip()
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping") as reply:
             assert reply.status == 200
+        assert f"http://127.0.0.1:{port}/invocations" in told
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -61,6 +62,21 @@ def test_two_homes_do_not_fight_over_a_port(drydock: Drydock, tmp_path: Path) ->
         assert first.json["url"] != second.json["url"]
     finally:
         other("down")
+
+
+def test_checkouts_that_start_at_once_each_get_a_port(tmp_path: Path) -> None:
+    commands = [Drydock(tmp_path / name) for name in ("one", "two", "three")]
+    try:
+        for command in commands:
+            command.folder.mkdir()
+        starting = [command.start("up", "--json") for command in commands]
+        replies = [process.communicate(timeout=60) for process in starting]
+
+        assert [process.returncode for process in starting] == [0, 0, 0], replies
+        assert len({json.loads(out)["url"] for out, _ in replies}) == 3
+    finally:
+        for command in commands:
+            command("down")
 
 
 def test_two_ups_at_once_end_with_one_emulator(drydock: Drydock) -> None:

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import json
 import signal
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.support.drydock import Drydock
 from tests.support.emulator import PROGRAMS
+
+STRICT = {
+    "file": str(PROGRAMS / "hello.py"),
+    "environment": "python",
+    "images": ["train-cpu"],
+    "hyperparameters": [{"name": "epochs", "type": "int", "default": 5, "minimum": 1}],
+}
+"""A program that declares what it takes."""
 
 
 @pytest.fixture(scope="module")
 def drydock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drydock]:
     command = Drydock(tmp_path_factory.mktemp("cli"))
-    up = command("up", "--port", "0", "--programs", str(PROGRAMS))
+    (command.folder / "programs.json").write_text(json.dumps({"programs": {"strict": STRICT}}))
+    up = command("up", "--port", "0", "--programs", str(PROGRAMS), "--programs", str(command.folder))
     assert up.code == 0, up.err
     yield command
     command("down")
@@ -101,6 +114,49 @@ def test_a_manifest_brings_its_files_along(drydock: Drydock, tmp_path: Path) -> 
     assert "unrelated" not in told
 
 
+def test_a_failed_job_does_not_become_the_latest_run(drydock: Drydock) -> None:
+    drydock("train", "artefacts", "--name", "good-1")
+
+    failed = drydock("train", "artefacts", "--name", "failed-1", "--hp", "exit-code=3")
+
+    assert failed.code == 1
+    assert (drydock.runs / "latest").resolve() == (drydock.runs / "good-1").resolve()
+    assert (drydock.runs / "failed-1/log.txt").is_file()
+    assert f"its log: {drydock.runs / 'failed-1/log.txt'}" in failed.err
+    assert f"results    {drydock.runs / 'failed-1'}/" in failed.out
+
+
+def test_files_of_the_program_that_are_called_like_ours_are_kept(drydock: Drydock) -> None:
+    code = (
+        "(BASE / 'model/weights').write_text('w'); print('hello');"
+        "[(BASE / 'output/data' / name).write_text(name) for name in ('model.tar.gz', 'log.txt', 'output-log.txt')]"
+    )
+
+    result = drydock("train", "inline", "--name", "names-1", "--hp", f"code={code}")
+
+    assert result.code == 0, result.err
+    run = drydock.runs / "names-1"
+    assert "hello" in (run / "log.txt").read_text()
+    with tarfile.open(run / "model.tar.gz") as model:
+        assert model.getnames() == ["weights"]
+    assert (run / "output-model.tar.gz").read_text() == "model.tar.gz"
+    assert (run / "output-log.txt").read_text() == "output-log.txt"
+    assert (run / "output-output-log.txt").read_text() == "log.txt"
+    assert "the program's own log.txt is kept as output-output-log.txt" in result.err
+
+
+def test_links_in_the_output_are_results_unless_they_lead_out(drydock: Drydock) -> None:
+    code = "(BASE / 'output/data/last.txt').write_text('last'); (BASE / 'output/data/best.txt').symlink_to('{target}')"
+
+    inside = drydock("train", "inline", "--name", "links-1", "--hp", f"code={code.format(target='last.txt')}")
+    outside = drydock("train", "inline", "--name", "links-2", "--hp", f"code={code.format(target='/etc/hostname')}")
+
+    assert (inside.code, outside.code) == (0, 0), inside.err + outside.err
+    assert (drydock.runs / "links-1/best.txt").read_text() == "last"
+    assert "best.txt, a link to /etc/hostname, which leads out" in outside.err
+    assert sorted(path.name for path in (drydock.runs / "links-2").iterdir()) == ["log.txt", "output.tar.gz"]
+
+
 def test_a_failed_job_is_one_error_with_its_hint_and_exit_code_1(drydock: Drydock) -> None:
     result = drydock("train", "bad-input")
 
@@ -108,16 +164,18 @@ def test_a_failed_job_is_one_error_with_its_hint_and_exit_code_1(drydock: Drydoc
     assert result.err.endswith("error: hyperparameter epochs is 0\n\nhint: use 1 or more\n")
 
 
-def test_ctrl_c_stops_the_job_and_says_how_to_go_on(drydock: Drydock) -> None:
-    with drydock.start("train", "patient", "--name", "patient-1") as process:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_and_sigterm_stop_the_job_and_say_how_to_go_on(drydock: Drydock, number: int, code: int) -> None:
+    job = f"patient-signal-{number}"
+    with drydock.start("train", "patient", "--name", job) as process:
         _wait_for(process, "Training")
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=60)
 
-    assert process.returncode == 130
-    assert "--resume patient-1" in err
-    assert "patient-1  Stopped" in out
-    assert drydock("describe", "patient-1", "--json").json["TrainingJobStatus"] == "Stopped"
+    assert process.returncode == code
+    assert f"--resume {job}" in err
+    assert f"{job}  Stopped" in out
+    assert drydock("describe", job, "--json").json["TrainingJobStatus"] == "Stopped"
 
 
 def test_a_second_ctrl_c_leaves_the_job_to_itself(drydock: Drydock) -> None:
@@ -155,6 +213,35 @@ def test_a_resumed_job_goes_on_from_the_checkpoints(drydock: Drydock) -> None:
     assert [line for line in lines if "step" in line] == ["starting after step 2", "step 3"]
 
 
+def test_a_resumed_job_is_the_first_request_again_but_for_what_is_given(drydock: Drydock) -> None:
+    sagemaker = _client(drydock, "sagemaker")
+    _client(drydock, "s3").create_bucket(Bucket="first-1")
+    sagemaker.create_training_job(
+        TrainingJobName="carry-1",
+        RoleArn="arn:aws:iam::123456789012:role/somebody",
+        AlgorithmSpecification={"TrainingImage": "drydock/train-gpu:checkpointing", "TrainingInputMode": "File"},
+        OutputDataConfig={"S3OutputPath": "s3://first-1/models"},
+        CheckpointConfig={"S3Uri": "s3://first-1/checkpoints"},
+        ResourceConfig={"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 5},
+        StoppingCondition={"MaxRuntimeInSeconds": 100},
+        VpcConfig={"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]},
+        Environment={"LEVEL": "debug"},
+        HyperParameters={"steps": "1"},
+        Tags=[{"Key": "line", "Value": "7"}],
+    )
+    sagemaker.get_waiter("training_job_completed_or_stopped").wait(TrainingJobName="carry-1", WaiterConfig={"Delay": 1})
+
+    resumed = drydock("train", "checkpointing", "--name", "carry-2", "--resume", "carry-1", "--max-runtime", "50")
+
+    assert resumed.code == 0, resumed.err
+    first, second = (sagemaker.describe_training_job(TrainingJobName=name) for name in ("carry-1", "carry-2"))
+    members = sagemaker.meta.service_model.operation_model("CreateTrainingJob").input_shape.members
+    changed = {member for member in members if first.get(member) != second.get(member)}
+    assert changed == {"TrainingJobName", "StoppingCondition"}
+    assert second["StoppingCondition"]["MaxRuntimeInSeconds"] == 50
+    assert sagemaker.list_tags(ResourceArn=second["TrainingJobArn"])["Tags"] == [{"Key": "line", "Value": "7"}]
+
+
 def test_a_job_without_checkpoints_cannot_be_resumed(drydock: Drydock) -> None:
     drydock("train", "hello", "--name", "hello-1")
 
@@ -188,15 +275,66 @@ def test_bad_input_is_refused_before_a_job_is_made(drydock: Drydock, arguments: 
     assert drydock("jobs", "--json").json == before
 
 
-def test_a_name_used_twice_is_told_in_the_services_words(drydock: Drydock) -> None:
+@pytest.mark.parametrize("name", ["twice", "TWICE"])
+def test_a_name_used_twice_is_told_in_the_services_words(drydock: Drydock, data: Path, name: str) -> None:
     drydock("train", "hello", "--name", "twice")
 
-    result = drydock("train", "hello", "--name", "twice")
+    result = drydock("train", "hello", "--name", name, "--data", str(data))
 
     assert result.code == 1
+    assert "sent to" not in result.err
     error, _, hint = result.err.splitlines()[-3:]
-    assert error.startswith("error: ResourceInUse")
+    assert error.startswith("error: ResourceInUse: Training job names must be unique within an AWS account and region")
     assert hint == "hint: choose another --name, or leave --name out"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--name", "a_b"), "Value 'a_b' at 'trainingJobName' failed to satisfy constraint"),
+        (("--name", "latest"), "no job is called latest here"),
+        (("--image", "drydock/train-cpu:nothing"), 'The training image "drydock/train-cpu:nothing" cannot be run here'),
+        (("--instance-type", "ml.none.xlarge"), "Value 'ml.none.xlarge' at 'resourceConfig.instanceType'"),
+        (("--max-runtime", "999999999"), "Invalid MaxRuntimeInSeconds"),
+        (("--hp", "epochs=0"), 'hyperparameter "epochs" is 0; allowed: a whole number at least 1'),
+        (("--hp", "sagemaker_program=x"), "sagemaker_program is not supported"),
+        (("--data", "validation=/no/such/place"), "there is no data at /no/such/place"),
+    ],
+)
+def test_a_request_that_would_be_refused_is_refused_before_its_data_is_sent(
+    drydock: Drydock, data: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    result = drydock("train", "strict", "--data", f"train={data}", *arguments)
+
+    assert result.code in (1, 2)
+    assert told in result.err
+    assert "sent to" not in result.err
+
+
+def test_what_is_refused_before_is_refused_in_the_words_of_the_endpoint(drydock: Drydock) -> None:
+    drydock("train", "hello", "--name", "words-1")
+    sagemaker = _client(drydock, "sagemaker")
+    usual = {
+        "TrainingJobName": "words-2",
+        "RoleArn": "arn:aws:iam::123456789012:role/drydock",
+        "AlgorithmSpecification": {"TrainingImage": "drydock/train-cpu:hello", "TrainingInputMode": "File"},
+        "OutputDataConfig": {"S3OutputPath": "s3://drydock-data-us-east-1/output"},
+        "ResourceConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 30},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+    }
+    image = {"TrainingImage": "drydock/train-cpu:nothing", "TrainingInputMode": "File"}
+    for arguments, wrong in (
+        (("--name", "words-1"), {"TrainingJobName": "words-1"}),
+        (("--image", "drydock/train-cpu:nothing"), {"AlgorithmSpecification": image}),
+        (("--max-runtime", "999999999"), {"StoppingCondition": {"MaxRuntimeInSeconds": 999999999}}),
+    ):
+        with pytest.raises(ClientError) as refused:
+            sagemaker.create_training_job(**(usual | wrong))
+        error = refused.value.response["Error"]
+
+        told = drydock("train", "hello", *arguments).err
+
+        assert f"error: {error['Code']}: {error['Message']}"[:400] in told
 
 
 def test_a_job_that_does_not_exist_is_an_error_everywhere(drydock: Drydock) -> None:
@@ -223,6 +361,17 @@ def test_train_starts_the_emulator_and_leaves_it_up(tmp_path: Path) -> None:
         assert other("env").code == 0
     finally:
         other("down")
+
+
+def _client(drydock: Drydock, service: str) -> Any:
+    settings = drydock("env", "--json").json
+    return boto3.client(
+        service,
+        endpoint_url=settings["AWS_ENDPOINT_URL"],
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
 
 
 def _wait_for(process: object, text: str) -> None:

@@ -16,19 +16,18 @@ PROGRAM = Program(
     environment="python",
     image="drydock/train-cpu:toy",
     metric_definitions=({"Name": "loss", "Regex": "loss=(.*)"},),
-    defaults={"batch-size": 4, "epochs": 2, "manifest": ""},
+    hyperparameters={
+        "batch-size": {"name": "batch-size", "type": "int", "default": 4, "minimum": 1},
+        "epochs": {"name": "epochs", "type": "int", "default": 2},
+        "manifest": {"name": "manifest", "type": "str", "default": ""},
+    },
     channels={"train": {"required": True}, "validation": {"required": False}},
 )
 
 
 def build(**given: Any) -> dict[str, Any]:
-    usual: dict[str, Any] = {
-        "settings": {},
-        "sources": {"train": Source("s3://b/t/")},
-        "instance_type": "ml.m5.xlarge",
-        "max_runtime_s": 60,
-    }
-    return request.build(PROGRAM, "toy-1", **(usual | given))
+    usual: dict[str, Any] = {"name": "toy-1", "settings": {}, "sources": {"train": Source("s3://b/t/")}}
+    return request.build(PROGRAM, **(usual | given))
 
 
 def test_a_job_is_named_after_its_program_and_time() -> None:
@@ -67,15 +66,7 @@ def test_a_resumed_job_takes_data_settings_and_checkpoints_of_the_first_one() ->
         settings={"batch-size": "8", "epochs": "5"},
         sources={"train": Source("s3://b/1/"), "validation": Source("s3://b/v/")},
     )
-    second = request.build(
-        PROGRAM,
-        "toy-2",
-        settings={"batch_size": "2"},
-        sources={"train": Source("s3://b/2/")},
-        instance_type="ml.m5.xlarge",
-        max_runtime_s=60,
-        resumed=first,
-    )
+    second = build(name="toy-2", settings={"batch_size": "2"}, sources={"train": Source("s3://b/2/")}, resumed=first)
 
     assert second["CheckpointConfig"] == first["CheckpointConfig"]
     assert second["HyperParameters"] == {"batch_size": "2", "epochs": "5"}
@@ -84,11 +75,44 @@ def test_a_resumed_job_takes_data_settings_and_checkpoints_of_the_first_one() ->
     assert second["TrainingJobName"] == "toy-2"
 
 
+def test_a_resumed_job_is_the_first_one_but_for_what_is_given() -> None:
+    first = build() | {
+        "Environment": {"LEVEL": "debug"},
+        "RoleArn": "arn:aws:iam::123456789012:role/somebody",
+        "VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]},
+        "ResourceConfig": {"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 5},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 7},
+        "OutputDataConfig": {"S3OutputPath": "s3://elsewhere/models"},
+    }
+    untouched = json.dumps(first)
+
+    same = build(name="toy-2", sources={}, resumed=first)
+    other = build(
+        name="toy-3", sources={}, resumed=first, image="drydock/train-gpu:toy", instance_type="ml.p3.2xlarge",
+        max_runtime_s=9,
+    )  # fmt: skip
+
+    assert same == first | {"TrainingJobName": "toy-2"}
+    assert other["AlgorithmSpecification"] == first["AlgorithmSpecification"] | {
+        "TrainingImage": "drydock/train-gpu:toy"
+    }
+    assert other["ResourceConfig"] == first["ResourceConfig"] | {"InstanceType": "ml.p3.2xlarge"}
+    assert other["StoppingCondition"] == {"MaxRuntimeInSeconds": 9}
+    assert json.dumps(first) == untouched
+
+
+def test_other_data_of_a_resumed_job_does_not_keep_the_manifest_of_the_first() -> None:
+    first = build(sources={"train": Source("s3://b/1/", manifest="m.manifest")})
+
+    assert build(sources={"train": Source("s3://b/2/")}, resumed=first)["HyperParameters"] == {}
+    assert build(sources={}, resumed=first)["HyperParameters"] == {"manifest": "m.manifest"}
+
+
 def test_settings_are_read_as_name_and_value() -> None:
     assert request.parse_settings(["epochs=3", "note=a=b", "empty="]) == {"epochs": "3", "note": "a=b", "empty": ""}
 
 
-@pytest.mark.parametrize("pairs", [["epochs"], ["=3"], ["a=1", "a=2"]])
+@pytest.mark.parametrize("pairs", [["epochs"], ["=3"], ["a=1", "a=2"], ["a-b=1", "a_b=2"]])
 def test_settings_of_another_form_are_refused(pairs: list[str]) -> None:
     with pytest.raises(Refusal):
         request.parse_settings(pairs)
@@ -106,11 +130,17 @@ def test_a_channel_given_twice_is_refused() -> None:
 
 
 def test_hyperparameters_are_known_under_dashes_and_underscores() -> None:
-    PROGRAM.check_hyperparameters(["batch-size", "batch_size", "sagemaker_program", "_tuning_objective_metric"])
+    known = {"batch-size": "1", "batch_size": "1", "sagemaker_program": "x", "_tuning_objective_metric": "x"}
+    PROGRAM.check_hyperparameters(known)
 
     with pytest.raises(Refusal) as refused:
-        PROGRAM.check_hyperparameters(["batchsize"])
+        PROGRAM.check_hyperparameters({"batchsize": "1"})
     assert refused.value.hint == "did you mean batch-size?"
+
+
+def test_the_value_of_a_hyperparameter_is_checked_under_either_spelling() -> None:
+    with pytest.raises(Refusal, match='"batch-size" is 0; allowed: a whole number at least 1'):
+        PROGRAM.check_hyperparameters({"batch_size": "0"})
 
 
 def test_a_value_is_the_given_one_or_the_default() -> None:

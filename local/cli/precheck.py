@@ -1,0 +1,36 @@
+"""Refuses a request that the endpoint would refuse before its data is sent, with the endpoint's own code and words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from local import validation
+from local.api import rules
+from local.cli.collect import folder_of
+from local.cli.endpoint import Endpoint
+from local.errors import ResourceInUse
+from local.jobs.programs import ProgramTable
+
+
+def check(running: Endpoint, request: Mapping[str, Any]) -> None:
+    """Raises ServiceError for what CreateTrainingJob would refuse, whatever the data is; Refusal for a name without
+    a folder in runs/.
+
+    ``request`` may lack the channels that are still to be sent. The endpoint checks it again: another job may have
+    taken the name in the meantime.
+    """
+    sagemaker, body = running.client("sagemaker"), dict(request)
+    validation.check_request(sagemaker.meta.service_model.operation_model("CreateTrainingJob").input_shape, body)
+    rules.check(body)
+    ProgramTable(running.programs).resolve(body["AlgorithmSpecification"]["TrainingImage"])
+    _check_name(sagemaker, body["TrainingJobName"])
+    folder_of(body["TrainingJobName"])
+
+
+def _check_name(sagemaker: Any, name: str) -> None:
+    for page in sagemaker.get_paginator("list_training_jobs").paginate(NameContains=name):
+        for job in page["TrainingJobSummaries"]:
+            if job["TrainingJobName"].lower() == name.lower():
+                raise ResourceInUse(
+                    "Training job names must be unique within an AWS account and region, "
+                    f"and a training job with this name already exists ({job['TrainingJobArn']})"
+                )
