@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.bench import precision
 from tests.support import emulator as emulators
 from tests.support.emulator import ROLE, ROOT, Emulator
 
@@ -34,6 +35,7 @@ def main() -> int:
             _bench_s3(running)
         finally:
             running.stop()
+    precision.main()
     return 0
 
 
