@@ -1,9 +1,9 @@
 """The recipe of the starter weights: made-up scenes, then `yolo.py train` from random weights, then half precision.
 
-    make starter-weights            (or: python entrypoints/starter.py --images 9600 --epochs 16)
+    make starter-weights            (or: python entrypoints/starter.py --images 8000 --epochs 8)
 
-Writes weights/yolov8n-seg.safetensors, 7 MB, which every yolov8n job starts from. Two hours on two cores with
-bfloat16; on a GPU minutes. Its data is `vision.surfaces`, which draws no cookies.
+Writes weights/yolov8n-seg.safetensors, 7 MB, which every yolov8n job starts from. An hour on two cores that compute in
+bfloat16; minutes on a GPU. Its data is `vision.surfaces`, which draws no cookies.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train the starter weights from made-up scenes.")
-    parser.add_argument("--images", type=int, default=9600)
-    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--images", type=int, default=8000)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     return parser.parse_args()
