@@ -22,9 +22,9 @@ from optml import hyperparameters, outcomes, stopping, supervisor
 from optml.environment import Environment, base_dir
 from optml.errors import Refusal
 from optml.metrics import Registry
-from optml.stopping import Stopped, on_stop, stop_requested
+from optml.stopping import Stopped, leave_if_stopped, on_stop, stop_requested
 
-__all__ = ["Channel", "Program", "Stopped", "Verb", "on_stop", "stop_requested"]
+__all__ = ["Channel", "Program", "Stopped", "Verb", "leave_if_stopped", "on_stop", "stop_requested"]
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,12 @@ def stop_requested() -> bool:
     return _State.requested
 
 
+def leave_if_stopped() -> None:
+    """Raise `Stopped` once a SIGTERM has come: called wherever a run can be left, at each batch too."""
+    if _State.requested:
+        raise Stopped
+
+
 def on_stop(callback: Callable[[], None]) -> None:
     """Call back when the first SIGTERM comes, at once if it has.
 

@@ -1,14 +1,22 @@
-"""Where a program computes and in which precision."""
+"""Where a program computes and in which precision, and what it says when memory runs out."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from optml.errors import Refusal
+from training.run import Compute
+
+
+def compute(device: str, precision: str) -> Compute:
+    """What the hyperparameters `device` and `precision` come to on this machine."""
+    chosen = choose(device)
+    return Compute(chosen, computes_bfloat16(chosen, precision))
 
 
 def choose(name: str) -> str:
@@ -37,6 +45,20 @@ def in_float32(output: Any) -> Any:
     if isinstance(output, (list, tuple)):
         return type(output)(in_float32(value) for value in output)
     return output.float() if output.is_floating_point() else output
+
+
+@contextlib.contextmanager
+def memory_checked(batch_size: int, img_size: int) -> Iterator[None]:
+    """A framework's error that memory ran out, on whatever device, becomes a Refusal that says which batch to take."""
+    try:
+        yield
+    except Exception as error:
+        if "out of memory" not in str(error).lower():
+            raise
+        raise Refusal(
+            f"out of memory with batch-size={batch_size} and img-size={img_size}",
+            f"use batch-size={max(1, batch_size // 2)}",
+        ) from error
 
 
 def _cpu_has_bfloat16() -> bool:

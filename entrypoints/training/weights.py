@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from optml.environment import Environment
 from optml.errors import Refusal
 
 State = dict[str, torch.Tensor]
+Start = tuple[str, State]
+"""Where the first weights come from, in words, and the weights by name (empty: random)."""
+
+
+def start(pretrained: str, env: Environment, *, starter: Callable[[], Start], published: Callable[[], Start]) -> Start:
+    """The first weights of a job whose hyperparameter `pretrained` is auto, starter, channel, none or a publisher.
+
+    `auto` takes the channel `pretrained` where the job has one, else the starter.
+    """
+    source = pretrained
+    if source == "auto":
+        source = "channel" if "pretrained" in env.channels else "starter"
+    if source == "none":
+        return "random weights (pretrained=none)", {}
+    if source == "channel":
+        name, state = from_channel(env.channel("pretrained"), env.scratch_dir)
+        return f"channel `pretrained` ({name})", state
+    return starter() if source == "starter" else published()
 
 
 def from_channel(folder: Path, scratch: Path) -> tuple[str, State]:
@@ -23,13 +42,25 @@ def from_channel(folder: Path, scratch: Path) -> tuple[str, State]:
     found = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.pt"))
     if not found:
         raise Refusal(
-            f"channel `pretrained` has no .safetensors, .pt or model.tar.gz (looked in {folder})",
+            "channel `pretrained` has no .safetensors, .pt or model.tar.gz",
             "put one weights file there, or leave the channel out",
         )
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         raise Refusal(f"channel `pretrained` holds several weights files: {names}", "keep one of them")
     return found[0].name, read(found[0])
+
+
+def downloaded(publisher: str, name: str, fetch: Callable[[str], str | Path]) -> Start:
+    """Weights that the makers of an architecture publish, by `fetch`, because the user asked for them."""
+    try:
+        path = Path(fetch(name))
+    except Exception as error:
+        raise Refusal(
+            f"could not download {publisher}' {name}: {error}",
+            "check the network, or give the file in a channel `pretrained`",
+        ) from error
+    return f"{publisher}' published {name}", read(path)
 
 
 def read(path: Path) -> State:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from optml.errors import Refusal
@@ -15,11 +16,15 @@ def load_sets(
     """The sets of a job, checked; what the readers noticed is printed.
 
     Without a validation channel: the parts that the data set itself names, else a seeded, stratified `fraction` of it;
-    either way it is written to `split_file`. `manifest` chooses among several annotation files, `masks` refuses boxes.
+    either way it is written to `split_file`. `manifest` chooses the annotation file of each channel that holds
+    several; `masks` refuses boxes.
     """
-    dataset = formats.load(train, prefer=manifest)
-    if validation is not None:
-        parts = (dataset, record.aligned(formats.load(validation), dataset.classes))
+    folders = {"train": train} | ({"validation": validation} if validation else {})
+    preferred = _preferred(folders, manifest)
+    dataset = formats.load(train, preferred["train"], channel="train")
+    if validation:
+        held_out = formats.load(validation, preferred["validation"], channel="validation")
+        parts = (dataset, record.aligned(held_out, dataset.classes))
     else:
         given = splits.given(dataset)
         parts = given or splits.split(dataset, fraction, seed)
@@ -29,6 +34,24 @@ def load_sets(
         _tell(part, role)
         _check(part, role, masks)
     return parts
+
+
+def _preferred(folders: Mapping[str, Path], manifest: str) -> dict[str, str]:
+    """The annotation file to prefer in each channel: `manifest`, except where another channel has it and this has not.
+
+    Refusal where such a channel leaves a choice all the same.
+    """
+    found = {name: formats.annotation_files(path) for name, path in folders.items()} if manifest else {}
+    holding = [name for name in found if formats.matching(found[name], folders[name], manifest)]
+    for name, files in found.items():
+        if holding and name not in holding and len(files) > 1:
+            names = ", ".join(path.relative_to(folders[name]).as_posix() for path in files)
+            raise Refusal(
+                f'manifest={manifest} chooses in channel "{holding[0]}", but is none of the {len(files)} annotation '
+                f'files of channel "{name}" ({names})',
+                f'leave one of them in channel "{name}", or call the one to use {manifest}',
+            )
+    return {name: "" if holding and name not in holding else manifest for name in folders}
 
 
 def _tell(dataset: Dataset, role: str) -> None:

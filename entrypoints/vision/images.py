@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from optml.errors import Refusal
+from vision.folder import reason
 
 Array = NDArray[np.uint8]  # (H, W, 3) RGB
 
@@ -27,9 +28,12 @@ SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 ORIENTATION = 0x0112
 
 
-def open_image(path: Path) -> Array:
-    """(H, W, 3) RGB uint8 of the image as displayed; Refusal if it does not decode."""
-    with opened(path) as image:
+def open_image(path: Path, shown: str = "") -> Array:
+    """(H, W, 3) RGB uint8 of the image as displayed; Refusal if it does not decode.
+
+    `shown` is what errors call the file, here and below: by default its path.
+    """
+    with opened(path, shown) as image:
         return to_rgb(image)
 
 
@@ -46,9 +50,9 @@ def to_rgb(image: Image.Image) -> Array:
     return np.array(upright.convert("RGB"))
 
 
-def image_size(path: Path) -> tuple[int, int]:
+def image_size(path: Path, shown: str = "") -> tuple[int, int]:
     """(width, height) as displayed, from the header alone."""
-    with opened(path) as image:
+    with opened(path, shown) as image:
         return (image.height, image.width) if orientation(image) >= 5 else (image.width, image.height)
 
 
@@ -75,16 +79,18 @@ def find(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
+def opened(path: Path, shown: str = "") -> Iterator[Image.Image]:
     """The file opened by Pillow; whatever decoding raises inside becomes a Refusal that names it."""
     try:
         with Image.open(path) as image:
             yield image
     except FileNotFoundError:
-        raise Refusal(f"no such image: {path}", "check the path in the annotation") from None
+        raise Refusal(f"no such image: {shown or path}", "check the path in the annotation") from None
     except (OSError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError) as error:
-        reason = "not an image that can be read" if isinstance(error, UnidentifiedImageError) else str(error)
-        raise Refusal(f"image {path} does not decode: {reason}", "replace the file or remove its annotation") from error
+        cause = "not an image that can be read" if isinstance(error, UnidentifiedImageError) else reason(error)
+        raise Refusal(
+            f"image {shown or path} does not decode: {cause}", "replace the file or remove its annotation"
+        ) from error
 
 
 def _failure(path: Path) -> Refusal | None:

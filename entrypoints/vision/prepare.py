@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,23 @@ from pathlib import Path
 from PIL import Image
 
 from vision import images, transforms
+from vision.formats import yolo_folder
 from vision.record import Dataset, Sample
+
+
+def training_folder(folder: Path, train: Dataset, validation: Dataset, side_px: int, *, masks: bool) -> Path:
+    """A YOLO folder (scratch, new) of both sets with images decoded once and scaled; the path of its data.yaml.
+
+    Objects are written as outlines where `masks`, or where each has one (a box then stays tight around its object when
+    its image is cut and scaled), else as boxes.
+    """
+    objects = (found for part in (train, validation) for sample in part.samples for found in sample.instances)
+    outlined = masks or all(found.polygons for found in objects)
+    parts = [
+        scaled(part, folder.with_name(f"{folder.name}-{role}"), side_px)
+        for role, part in (("train", train), ("val", validation))
+    ]
+    return yolo_folder.save(folder, *parts, polygons=outlined)
 
 
 def scaled(dataset: Dataset, folder: Path, longer_side_px: int) -> Dataset:
@@ -23,12 +38,13 @@ def scaled(dataset: Dataset, folder: Path, longer_side_px: int) -> Dataset:
     folder.mkdir(parents=True)
     targets = [folder / f"{number:06d}.bmp" for number in range(len(dataset.samples))]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        made: Sequence[Sample] = list(pool.map(_scale, dataset.samples, targets, [longer_side_px] * len(targets)))
+        sides_px = [longer_side_px] * len(targets)
+        made = list(pool.map(_scale, dataset.samples, map(dataset.show, dataset.samples), targets, sides_px))
     return dataset.subset(made)
 
 
-def _scale(sample: Sample, target: Path, longer_side_px: int) -> Sample:
-    image = images.open_image(sample.image)
+def _scale(sample: Sample, shown: str, target: Path, longer_side_px: int) -> Sample:
+    image = images.open_image(sample.image, shown)
     height, width = image.shape[:2]
     factor = longer_side_px / max(width, height)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))

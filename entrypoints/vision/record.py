@@ -61,32 +61,39 @@ class Dataset:
     samples: tuple[Sample, ...]
     has_masks: bool  # every instance has a mask, and there is at least one
     notes: tuple[str, ...] = ()
+    origin: str = ""  # what errors put before a sample's name: the channel, or the folder as it was typed
 
     def subset(self, samples: Sequence[Sample]) -> Dataset:
         return replace(self, samples=tuple(samples))
 
+    def show(self, sample: Sample) -> str:
+        """What errors call the image of a sample: `train/images/a.jpg`."""
+        return f"{self.origin}/{sample.name}" if self.origin else sample.name
 
-def build(classes: Sequence[str], samples: Sequence[Sample], notes: Sequence[str] = ()) -> Dataset:
+
+def build(classes: Sequence[str], samples: Sequence[Sample], notes: Sequence[str] = (), origin: str = "") -> Dataset:
     """The data set of `samples`; refuses two samples of one image, which would leak between splits."""
+    instances = [instance for sample in samples for instance in sample.instances]
+    has_masks = bool(instances) and all(instance.polygons or instance.rle for instance in instances)
+    dataset = Dataset(tuple(classes), tuple(samples), has_masks, tuple(notes), origin)
     first: dict[str, Sample] = {}
     for sample in samples:
         other = first.setdefault(sample.name, sample)
         if other is not sample:
             raise Refusal(
-                f"{sample.name} is annotated twice ({other.source} and {sample.source})",
+                f"{dataset.show(sample)} is annotated twice ({other.source} and {sample.source})",
                 "keep one of the two annotations",
             )
-    instances = [instance for sample in samples for instance in sample.instances]
-    has_masks = bool(instances) and all(instance.polygons or instance.rle for instance in instances)
-    return Dataset(tuple(classes), tuple(samples), has_masks, tuple(notes))
+    return dataset
 
 
 def aligned(dataset: Dataset, classes: Sequence[str]) -> Dataset:
     """`dataset` with its class ids as indices of `classes`, matched by name (a validation channel's, say)."""
     unknown = [name for name in dataset.classes if name not in classes]
     if unknown:
+        where = f" of {dataset.origin}" if dataset.origin else ""
         raise Refusal(
-            f"class {unknown[0]!r} is not among the training classes ({', '.join(classes) or 'none'})",
+            f"class {unknown[0]!r}{where} is not among the training classes ({', '.join(classes) or 'none'})",
             "use the same class names in every channel",
         )
     index = [list(classes).index(name) for name in dataset.classes]

@@ -1,4 +1,4 @@
-"""Data formats: which one a channel holds, and its reader. Every reader is `load(file, channel) -> Dataset`.
+"""Data formats: which one a channel holds, and its reader. Every reader is `load(file, folder) -> Dataset`.
 
 | annotation file | format | module |
 |---|---|---|
@@ -11,45 +11,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optml.errors import Refusal
+from vision.folder import Folder
 from vision.formats.manifest import common_root, references
 from vision.formats.resolve import visible
 
 if TYPE_CHECKING:
     from vision.record import Dataset
 
-__all__ = ["annotation_files", "common_root", "load", "references"]
+__all__ = ["annotation_files", "common_root", "load", "matching", "references"]
 
 
-def load(channel: Path, prefer: str = "") -> Dataset:
-    """The data set of a channel folder. `prefer` names the annotation file where a channel holds several.
+def load(path: Path, prefer: str = "", channel: str = "") -> Dataset:
+    """The data set of a folder. `prefer` names the annotation file where it holds several.
 
-    Refusal where there are no images, no known annotation file, or several and `prefer` does not choose.
+    Refusal where there are no images, no known annotation file, or several and `prefer` does not choose. `channel` is
+    the name of the job's channel that the folder is, for errors to speak of.
     """
     from vision import images
     from vision.formats import coco, lookout, yolo_folder
 
-    if not channel.is_dir():
-        raise Refusal(f"no such folder: {channel}", "give the folder that holds the images and their annotations")
-    if not images.find(channel):
+    folder = Folder(path, channel)
+    if not path.is_dir():
+        raise Refusal(f"no such folder: {folder}", "give the folder that holds the images and their annotations")
+    if not images.find(path):
         raise Refusal(
-            f"no images in {channel} (looked for {', '.join(sorted(images.SUFFIXES))})",
+            f"no images in {folder} (looked for {', '.join(sorted(images.SUFFIXES))})",
             "check the channel's S3 prefix: it must hold the images as well as the annotations",
         )
-    file = _choose(channel, annotation_files(channel), prefer)
+    file = _choose(folder, annotation_files(folder.root), prefer)
     if file.suffix in {".manifest", ".jsonl"}:
-        return lookout.load(file, channel)
+        return lookout.load(file, folder)
     if file.suffix in {".yaml", ".yml"}:
-        return yolo_folder.load(file, channel)
-    return coco.load(file, channel)
+        return yolo_folder.load(file, folder)
+    return coco.load(file, folder)
 
 
-def annotation_files(channel: Path) -> list[Path]:
-    """Every file below a channel that one of the readers would take, sorted."""
-    return [path for path in visible(channel) if _is_annotation(path)]
+def annotation_files(folder: Path) -> list[Path]:
+    """Every file below a folder that one of the readers would take, sorted."""
+    return [path for path in visible(folder) if _is_annotation(path)]
+
+
+def matching(files: Sequence[Path], folder: Path, prefer: str) -> list[Path]:
+    """Those of the annotation files of `folder` whose path in it ends in `prefer`, by whole parts."""
+    wanted = "/" + prefer.strip("/")
+    return [path for path in files if f"/{path.relative_to(folder).as_posix()}".endswith(wanted)]
 
 
 def _is_annotation(path: Path) -> bool:
@@ -61,27 +71,27 @@ def _is_annotation(path: Path) -> bool:
     return b'"images"' in content and b'"annotations"' in content
 
 
-def _choose(channel: Path, found: list[Path], prefer: str) -> Path:
-    names = [path.relative_to(channel).as_posix() for path in found]
+def _choose(folder: Folder, found: list[Path], prefer: str) -> Path:
+    names = [folder.name(path) for path in found]
+    option = "the hyperparameter manifest=" if folder.channel else "--manifest "
     if prefer:
-        wanted = "/" + prefer.strip("/")
-        chosen = [path for path, name in zip(found, names, strict=True) if f"/{name}".endswith(wanted)]
+        chosen = matching(found, folder.root, prefer)
         if len(chosen) == 1:
             return chosen[0]
         reason = "is not there" if not chosen else f"fits {len(chosen)} files"
         raise Refusal(
-            f"manifest={prefer}: {reason} among the annotation files of {channel} ({', '.join(names) or 'none'})",
-            "name one of them by its path in the channel",
+            f"manifest={prefer}: {reason} among the annotation files of {folder} ({', '.join(names) or 'none'})",
+            f"name one of them by its path in {folder}",
         )
     if len(found) == 1:
         return found[0]
     if not found:
         raise Refusal(
-            f"no annotations in {channel} (looked for *.manifest, *.jsonl, data.yaml, and *.json with images and "
+            f"no annotations in {folder} (looked for *.manifest, *.jsonl, data.yaml, and *.json with images and "
             "annotations)",
             "add a Lookout for Vision manifest, a YOLO data.yaml or a COCO JSON file",
         )
     raise Refusal(
-        f"{len(found)} annotation files in {channel}: {', '.join(names)}",
-        f"choose one with the hyperparameter manifest={names[-1]}, or leave one only in the channel",
+        f"{len(found)} annotation files in {folder}: {', '.join(names)}",
+        f"choose one with {option}{names[-1]}, or leave one only in {folder}",
     )

@@ -17,6 +17,7 @@ import numpy as np
 
 from optml.errors import Refusal
 from vision import images, masks
+from vision.folder import Folder, reason
 from vision.formats.resolve import Resolver
 from vision.record import Box, Dataset, Instance, Polygon, Sample, build
 
@@ -27,8 +28,8 @@ Record = dict[str, Any]
 class _Reading:
     """One reading of a data set: what it is read with, and what was decided on the way, for the notes."""
 
-    file: Path
-    channel: Path
+    shown: str  # what errors call the file
+    folder: Folder
     resolver: Resolver
     ids: dict[Any, int]  # class index by category id
     crowds: int = 0
@@ -36,87 +37,86 @@ class _Reading:
     clipped: int = 0
 
 
-def load(file: Path, channel: Path) -> Dataset:
-    """The data set of a COCO file whose images lie in `channel`; Refusal that names the faulty annotation."""
-    content = _read(file)
-    ids, classes = _categories(content, file)
-    by_image = _by_image(content, file)
-    reading = _Reading(file, channel.absolute(), Resolver(file, channel), ids)
+def load(file: Path, folder: Folder) -> Dataset:
+    """The data set of a COCO file whose images lie in `folder`; Refusal that names the faulty annotation."""
+    shown = folder.show(file)
+    content = _read(file, shown)
+    ids, classes = _categories(content, shown)
+    by_image = _by_image(content, shown)
+    reading = _Reading(shown, folder, Resolver(file, folder), ids)
     samples = []
     for record in content["images"]:
         samples.append(_sample(record, by_image.pop(record["id"], []), reading))
     if by_image:
         stray = next(iter(by_image.values()))[0]
         raise Refusal(
-            f"annotation of image {stray['image_id']}, which is not among images ({_where(file, stray)})",
+            f"annotation of image {stray['image_id']}, which is not among images ({_where(shown, stray)})",
             "remove the annotation or add the image",
         )
-    return build(classes, samples, _notes(reading))
+    return build(classes, samples, _notes(reading), folder.label)
 
 
-def _read(file: Path) -> Record:
+def _read(file: Path, shown: str) -> Record:
     try:
         content = json.loads(file.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
-        raise Refusal(f"not JSON: {error.msg} ({file.name}:{error.lineno})", "write the file anew") from error
+        raise Refusal(f"not JSON: {error.msg} ({shown}:{error.lineno})", "write the file anew") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise Refusal(f"{file.name} cannot be read: {error}", "save it as UTF-8") from error
+        raise Refusal(f"{shown} cannot be read: {reason(error)}", "save it as UTF-8") from error
     for key in ("images", "annotations"):
         if not isinstance(content, dict) or not _are_records(content.get(key)):
-            raise Refusal(
-                f'{file.name} has no list of objects "{key}"', "COCO needs images, categories and annotations"
-            )
+            raise Refusal(f'{shown} has no list of objects "{key}"', "COCO needs images, categories and annotations")
     if not _are_records(content.get("categories")) or not content["categories"]:
         raise Refusal(
-            f'{file.name} has no "categories": so does JumpStart\'s annotations.json, whose boxes are x1 y1 x2 y2',
+            f'{shown} has no "categories": so does JumpStart\'s annotations.json, whose boxes are x1 y1 x2 y2',
             "write COCO: categories, and boxes as x y width height",
         )
     for image in content["images"]:
         if not isinstance(image.get("id"), int | str) or not isinstance(image.get("file_name"), str):
-            raise Refusal(f"an image without id or file_name: {json.dumps(image)[:120]} ({file.name})", "add both")
+            raise Refusal(f"an image without id or file_name: {json.dumps(image)[:120]} ({shown})", "add both")
     return dict(content)
 
 
-def _categories(content: Record, file: Path) -> tuple[dict[Any, int], list[str]]:
+def _categories(content: Record, shown: str) -> tuple[dict[Any, int], list[str]]:
     """Class index by category id, and the class names."""
     records = content["categories"]
     if any(not isinstance(r.get("id"), int) or not isinstance(r.get("name"), str) for r in records):
-        raise Refusal(f"a category without id or name ({file.name})", 'write {"id": 1, "name": "cracked"}')
+        raise Refusal(f"a category without id or name ({shown})", 'write {"id": 1, "name": "cracked"}')
     records = sorted(records, key=lambda record: int(record["id"]))
     ids, names = [record["id"] for record in records], [record["name"] for record in records]
     if len(set(ids)) < len(ids) or len(set(names)) < len(names):
-        raise Refusal(f"a category id or name stands twice ({file.name})", "give each class one id and one name")
+        raise Refusal(f"a category id or name stands twice ({shown})", "give each class one id and one name")
     return {identity: index for index, identity in enumerate(ids)}, names
 
 
-def _by_image(content: Record, file: Path) -> dict[Any, list[Record]]:
+def _by_image(content: Record, shown: str) -> dict[Any, list[Record]]:
     by_image: dict[Any, list[Record]] = defaultdict(list)
     for annotation in content["annotations"]:
         if not isinstance(annotation.get("image_id"), int | str):
-            raise Refusal(f"no image_id ({_where(file, annotation)})", "add the id of its image")
+            raise Refusal(f"no image_id ({_where(shown, annotation)})", "add the id of its image")
         by_image[annotation["image_id"]].append(annotation)
     return by_image
 
 
 def _sample(record: Record, annotations: list[Record], reading: _Reading) -> Sample:
-    source = f"{reading.file.name}, image {record['id']}"
+    source = f"{reading.shown}, image {record['id']}"
     path = reading.resolver.find(record["file_name"], source)
-    size = images.image_size(path)
+    size = images.image_size(path, reading.folder.show(path))
     declared = (record.get("width", size[0]), record.get("height", size[1]))
     if declared != size:
         raise Refusal(
-            f"image {record['file_name']} is {size[0]}x{size[1]} as displayed, "
+            f"image {reading.folder.show(path)} is {size[0]}x{size[1]} as displayed, "
             f"but declared {declared[0]}x{declared[1]} ({source})",
             "annotate the image as it is, EXIF orientation applied",
         )
     found = [_instance(annotation, size, reading) for annotation in annotations]
     instances = tuple(instance for instance in found if instance)
-    return Sample(path, path.relative_to(reading.channel).as_posix(), *size, instances, source)
+    return Sample(path, reading.folder.name(path), *size, instances, source)
 
 
 def _instance(annotation: Record, size: tuple[int, int], reading: _Reading) -> Instance | None:
     """The instance of an annotation; None, counted, for one that is left out."""
-    where, category = _where(reading.file, annotation), annotation.get("category_id")
+    where, category = _where(reading.shown, annotation), annotation.get("category_id")
     if category not in reading.ids:
         known = ", ".join(str(identity) for identity in reading.ids)
         raise Refusal(
@@ -200,8 +200,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _where(file: Path, annotation: Record) -> str:
-    return f"{file.name}, annotation {annotation.get('id', '?')}"
+def _where(shown: str, annotation: Record) -> str:
+    return f"{shown}, annotation {annotation.get('id', '?')}"
 
 
 def _notes(reading: _Reading) -> list[str]:

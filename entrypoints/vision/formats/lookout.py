@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 
 from optml.errors import Refusal
 from vision import images, masks
+from vision.folder import Folder
 from vision.formats import manifest
 from vision.formats.manifest import Line
 from vision.formats.resolve import Resolver
@@ -40,9 +41,12 @@ class _Frame:
 
 
 @dataclass
-class _Counts:
-    """What the reader decided on the way, for the data set's notes."""
+class _Reading:
+    """One reading of a data set: what it is read with, and what was decided on the way, for the notes."""
 
+    folder: Folder
+    resolver: Resolver
+    classes: list[str]
     specks: int = 0
     other_size: int = 0
     rotated: int = 0
@@ -50,26 +54,28 @@ class _Counts:
     empty_anomalies: int = 0
 
 
-def load(file: Path, channel: Path) -> Dataset:
-    """The data set of a manifest whose references lie in `channel`; Refusal that names the line for a fault in it."""
-    lines = list(manifest.read(file))
+def load(file: Path, folder: Folder) -> Dataset:
+    """The data set of a manifest whose references lie in `folder`; Refusal that names the line for a fault in it."""
+    shown = folder.show(file)
+    lines = list(manifest.read(file, shown))
     if not lines:
-        raise Refusal(f"manifest {file.name} is empty", "write one JSON object a line")
-    _require_masks(file, lines)
+        raise Refusal(f"manifest {shown} is empty", "write one JSON object a line")
+    _require_masks(shown, lines)
     classes = sorted({name for line in lines for name in line.colors.values() if name})
-    resolver, counts = Resolver(file, channel), _Counts()
-    samples = [_sample(line, resolver, channel, classes, counts) for line in lines]
-    return build(classes, samples, [*(line.conflict for line in lines if line.conflict), *_notes(counts, resolver)])
+    reading = _Reading(folder, Resolver(file, folder), classes)
+    samples = [_sample(line, reading) for line in lines]
+    conflicts = [line.conflict for line in lines if line.conflict]
+    return build(classes, samples, [*conflicts, *_notes(reading)], folder.label)
 
 
-def _require_masks(file: Path, lines: Sequence[Line]) -> None:
+def _require_masks(shown: str, lines: Sequence[Line]) -> None:
     anomalies = [line for line in lines if line.anomalous]
     bare = [line for line in anomalies if not line.mask]
     if not bare:
         return
     if len(bare) == len(anomalies):
         raise Refusal(
-            f"{file.name} is a classification manifest: none of its {len(anomalies)} anomalies has a mask, "
+            f"{shown} is a classification manifest: none of its {len(anomalies)} anomalies has a mask, "
             "and detection and segmentation need masks",
             "use a manifest whose anomalies have anomaly-mask-ref",
         )
@@ -79,42 +85,41 @@ def _require_masks(file: Path, lines: Sequence[Line]) -> None:
     )
 
 
-def _sample(line: Line, resolver: Resolver, channel: Path, classes: list[str], counts: _Counts) -> Sample:
-    image = resolver.find(line.image, line.where, "image")
-    with images.opened(image) as opened:
+def _sample(line: Line, reading: _Reading) -> Sample:
+    image = reading.resolver.find(line.image, line.where, "image")
+    with images.opened(image, reading.folder.show(image)) as opened:
         frame = _Frame(opened.size, images.orientation(opened))
     instances: list[Instance] = []
     if line.mask:
-        mask = resolver.find(line.mask, line.where, "mask")
-        labels = _labels(mask, line, classes, frame, counts)
-        instances = _instances(labels, counts)
-    counts.marked_normal += bool(instances) and line.anomalous is False
-    counts.empty_anomalies += not instances and line.anomalous is True
-    name = image.relative_to(channel.absolute()).as_posix()
-    return Sample(image, name, *frame.displayed, tuple(instances), line.where)
+        mask = reading.resolver.find(line.mask, line.where, "mask")
+        instances = _instances(_labels(mask, line, frame, reading), reading)
+    reading.marked_normal += bool(instances) and line.anomalous is False
+    reading.empty_anomalies += not instances and line.anomalous is True
+    return Sample(image, reading.folder.name(image), *frame.displayed, tuple(instances), line.where)
 
 
-def _labels(path: Path, line: Line, classes: list[str], frame: _Frame, counts: _Counts) -> NDArray[np.uint16] | None:
+def _labels(path: Path, line: Line, frame: _Frame, reading: _Reading) -> NDArray[np.uint16] | None:
     """(H, W) of class id + 1, 0 for background, as the image is displayed; None for a mask that says "nothing here"."""
-    with images.opened(path) as image:
+    shown = reading.folder.show(path)
+    with images.opened(path, shown) as image:
         pixels, own_turn = np.asarray(ImageOps.exif_transpose(image).convert("RGBA")), images.orientation(image)
-    labels = _classify(pixels, line, path.name, classes)
+    labels = _classify(pixels, line, shown, reading.classes)
     height, width = labels.shape
     if own_turn == 1 and frame.orientation != 1 and (width, height) == frame.stored:
-        counts.rotated += 1
+        reading.rotated += 1
         return _turned(labels, frame.orientation)
     if (width, height) == frame.displayed:
         return labels
     if not labels.any():
-        counts.other_size += 1
+        reading.other_size += 1
         return None
     raise Refusal(
-        f"mask {path.name} is {width}x{height}, its image {frame.displayed[0]}x{frame.displayed[1]} ({line.where})",
+        f"mask {shown} is {width}x{height}, its image {frame.displayed[0]}x{frame.displayed[1]} ({line.where})",
         "save the mask in the size of its image",
     )
 
 
-def _classify(pixels: NDArray[np.uint8], line: Line, name: str, classes: list[str]) -> NDArray[np.uint16]:
+def _classify(pixels: NDArray[np.uint8], line: Line, shown: str, classes: list[str]) -> NDArray[np.uint16]:
     """(H, W) of class id + 1 from (H, W, 4) RGBA, by the line's colours where alpha is at least 128."""
     wide = pixels.astype(np.uint32)
     codes = wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
@@ -131,7 +136,7 @@ def _classify(pixels: NDArray[np.uint8], line: Line, name: str, classes: list[st
         code, count = Counter(unknown.tolist()).most_common(1)[0]
         listed = ", ".join(f"#{r:02X}{g:02X}{b:02X}" for r, g, b in line.colors)
         raise Refusal(
-            f"mask {name} has {count} pixels of colour #{code:06X}, which the colour map lacks ({line.where}; it has "
+            f"mask {shown} has {count} pixels of colour #{code:06X}, which the colour map lacks ({line.where}; it has "
             f"{listed})",
             "add the colour to internal-color-map, as BACKGROUND if it is none of the classes",
         )
@@ -144,13 +149,13 @@ def _turned(labels: NDArray[np.uint16], turn: int) -> NDArray[np.uint16]:
     return np.asarray(ImageOps.exif_transpose(image))
 
 
-def _instances(labels: NDArray[np.uint16] | None, counts: _Counts) -> list[Instance]:
+def _instances(labels: NDArray[np.uint16] | None, reading: _Reading) -> list[Instance]:
     if labels is None:
         return []
     instances = []
     for value in np.unique(labels[labels > 0]):
         found, dropped = masks.components(labels == value)
-        counts.specks += dropped
+        reading.specks += dropped
         instances += [_instance(component, int(value) - 1, labels.shape) for component in found]
     return instances
 
@@ -163,13 +168,13 @@ def _instance(component: masks.Component, class_id: int, size: tuple[int, ...]) 
     return Instance(class_id, box, (size[0], size[1]), (masks.outline(component),), masks.encode(full))
 
 
-def _notes(counts: _Counts, resolver: Resolver) -> list[str]:
+def _notes(reading: _Reading) -> list[str]:
     said = {
-        f"specks of under {masks.MINIMUM_AREA_PX} px (8-connected) dropped from masks": counts.specks,
-        "background-only masks of another size than their image taken as empty": counts.other_size,
-        "masks turned by the EXIF orientation of their image": counts.rotated,
-        "images labelled normal whose mask marks a defect: the mask counts": counts.marked_normal,
-        "anomalies whose mask marks nothing: trained on as negatives": counts.empty_anomalies,
-        "references found by the end of their path only": len(resolver.by_suffix),
+        f"specks of under {masks.MINIMUM_AREA_PX} px (8-connected) dropped from masks": reading.specks,
+        "background-only masks of another size than their image taken as empty": reading.other_size,
+        "masks turned by the EXIF orientation of their image": reading.rotated,
+        "images labelled normal whose mask marks a defect: the mask counts": reading.marked_normal,
+        "anomalies whose mask marks nothing: trained on as negatives": reading.empty_anomalies,
+        "references found by the end of their path only": len(reading.resolver.by_suffix),
     }
     return [f"{count} {text}" for text, count in said.items() if count]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from optml.errors import Refusal
+from vision.folder import Folder, reason
 from vision.formats.resolve import Resolver
 
 LEVELS = 3  # how many folders above a manifest its references are looked for
@@ -27,17 +28,21 @@ class Line:
     colors: dict[tuple[int, int, int], str]  # colour in the mask -> class name; the background's class is ""
 
 
-def read(manifest: Path) -> Iterator[Line]:
-    """The lines of a manifest in their order; Refusal that names file and line for one that does not parse."""
+def read(manifest: Path, shown: str = "") -> Iterator[Line]:
+    """The lines of a manifest in their order; Refusal that names file and line for one that does not parse.
+
+    `shown` is what errors call the file: by default its path.
+    """
+    shown = shown or str(manifest)
     try:
         text = manifest.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise Refusal(
-            f"manifest {manifest} cannot be read: {error}", "save it as UTF-8, one JSON object a line"
+            f"manifest {shown} cannot be read: {reason(error)}", "save it as UTF-8, one JSON object a line"
         ) from error
     for number, content in enumerate(text.split("\n"), 1):
         if content.strip():
-            yield _line(content, f"{manifest.name}:{number}")
+            yield _line(content, f"{shown}:{number}")
 
 
 def references(manifest: Path) -> list[Path]:
@@ -51,15 +56,15 @@ def common_root(manifest: Path) -> Path:
 
 
 def _gather(manifest: Path) -> tuple[Path, list[Path]]:
-    manifest = manifest.absolute()
     lines = list(read(manifest))
+    manifest = manifest.absolute()
     wanted = [(line.image, line.where, "image") for line in lines]
     wanted += [(line.mask, line.where, "mask") for line in lines if line.mask]
     missing: Refusal | None = None
     for root in list(manifest.parents)[: LEVELS + 1]:
         if root in (Path.home(), Path(root.anchor)) and root != manifest.parent:
             break
-        resolver = Resolver(manifest, root)
+        resolver = Resolver(manifest, Folder(root))
         try:
             found = [resolver.find(*reference) for reference in wanted]
         except Refusal as refusal:

@@ -14,13 +14,14 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from optml.errors import Refusal
+from vision.folder import Folder
 
 
 class Resolver:
     """Finds references of one annotation file in one channel; the channel is listed once, when a suffix is needed."""
 
-    def __init__(self, file: Path, channel: Path) -> None:
-        self._channel = channel.absolute()
+    def __init__(self, file: Path, folder: Folder) -> None:
+        self._folder, self._channel = folder, folder.root
         self._folders = [self._channel, *_between(file.absolute().parent, self._channel)]
         self._by_name: dict[str, list[Path]] | None = None
         self.by_suffix: list[str] = []  # references that only a suffix found
@@ -43,11 +44,11 @@ class Resolver:
         fitting = [path for path in named if _shared(path, parts) == best]
         if not fitting:
             raise Refusal(
-                f"no {kind} {reference} ({where}; looked in {self._channel})",
-                f"add the file to the channel or correct {where}",
+                f"no {kind} {reference} ({where}; looked in {self._folder})",
+                f"add the file to {self._folder} or correct {where}",
             )
         if len(fitting) > 1:
-            names = ", ".join(path.relative_to(self._channel).as_posix() for path in fitting)
+            names = ", ".join(self._folder.show(path) for path in fitting)
             raise Refusal(
                 f"{kind} {reference} could be any of {names} ({where})",
                 "write enough of the path to tell them apart",

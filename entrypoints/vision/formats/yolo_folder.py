@@ -17,6 +17,7 @@ import yaml
 
 from optml.errors import Refusal
 from vision import images
+from vision.folder import Folder, reason
 from vision.formats import yolo_label
 from vision.record import Dataset, Sample, build
 
@@ -29,30 +30,31 @@ END_OF_JPEG = b"\xff\xd9"
 class _Reading:
     """One reading of a data set: what it is read with, and what was decided on the way, for the notes."""
 
-    channel: Path
+    folder: Folder
+    shown: str  # what errors call data.yaml
     classes: tuple[str, ...]
     unlabelled: int = 0
     clipped: int = 0
     repeated: int = 0
 
 
-def load(file: Path, channel: Path) -> Dataset:
+def load(file: Path, folder: Folder) -> Dataset:
     """The data set of a data.yaml; its train, val and test parts are kept as the samples' split."""
-    settings = _settings(file)
-    classes = _classes(settings, file)
-    reading = _Reading(channel.absolute(), classes)
+    shown = folder.show(file)
+    settings = _settings(file, shown)
+    reading = _Reading(folder, shown, _classes(settings, shown))
     root = _root(settings, file)
     samples = []
     for split, key in _parts(settings):
-        for path in _images(settings.get(key) if key else "images", key, root, file):
+        for path in _images(settings.get(key) if key else "images", key, root, reading):
             samples.append(_sample(path, split, reading))
-    _check_parts(samples, file)
+    _check_parts(samples, reading)
     if samples and reading.unlabelled == len(samples):
-        first = _label_path(samples[0].image, reading.channel)
         raise Refusal(
-            f"none of {len(samples)} images has a label file (looked for {first})", "put labels/ beside images/"
+            f"none of {len(samples)} images has a label file (looked for {samples[0].source})",
+            "put labels/ beside images/",
         )
-    return build(classes, samples, _notes(reading))
+    return build(reading.classes, samples, _notes(reading), folder.label)
 
 
 def save(folder: Path, train: Dataset, validation: Dataset, *, polygons: bool) -> Path:
@@ -66,7 +68,7 @@ def save(folder: Path, train: Dataset, validation: Dataset, *, polygons: bool) -
         pictures.mkdir(parents=True)
         labels.mkdir(parents=True)
         for sample, name in zip(dataset.samples, flat_names(dataset), strict=True):
-            _place(sample, pictures / name)
+            _place(sample, dataset.show(sample), pictures / name)
             size = (sample.width, sample.height)
             lines = [yolo_label.write(i, size, polygon=polygons, where=sample.source) for i in sample.instances]
             content = "".join(f"{line}\n" for line in lines)
@@ -98,29 +100,29 @@ def flat_names(dataset: Dataset) -> list[str]:
     return names
 
 
-def _settings(file: Path) -> dict[str, Any]:
+def _settings(file: Path, shown: str) -> dict[str, Any]:
     try:
         settings = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise Refusal(f"{file.name} does not parse: {' '.join(str(error).split())}", "write it as YAML") from error
+        raise Refusal(f"{shown} does not parse: {' '.join(reason(error).split())}", "write it as YAML") from error
     if not isinstance(settings, dict):
-        raise Refusal(f"{file.name} is no mapping", "write names: and train: at least")
+        raise Refusal(f"{shown} is no mapping", "write names: and train: at least")
     return settings
 
 
-def _classes(settings: dict[str, Any], file: Path) -> tuple[str, ...]:
+def _classes(settings: dict[str, Any], shown: str) -> tuple[str, ...]:
     names = settings.get("names")
     if isinstance(names, dict):
         if sorted(names, key=str) != sorted(range(len(names)), key=str):
-            raise Refusal(f"names of {file.name} are numbered {sorted(names, key=str)}", "number them 0, 1, 2, …")
+            raise Refusal(f"names of {shown} are numbered {sorted(names, key=str)}", "number them 0, 1, 2, …")
         names = [names[i] for i in range(len(names))]
     if not isinstance(names, list) or not names:
-        raise Refusal(f"{file.name} has no names", "add names: [first class, second class]")
+        raise Refusal(f"{shown} has no names", "add names: [first class, second class]")
     if "nc" in settings and settings["nc"] != len(names):
-        raise Refusal(f"{file.name} says nc: {settings['nc']} but lists {len(names)} names", "make the two agree")
+        raise Refusal(f"{shown} says nc: {settings['nc']} but lists {len(names)} names", "make the two agree")
     classes = tuple(str(name) for name in names)
     if len(set(classes)) < len(classes):
-        raise Refusal(f"{file.name} lists a class name twice: {', '.join(classes)}", "give each class its own name")
+        raise Refusal(f"{shown} lists a class name twice: {', '.join(classes)}", "give each class its own name")
     return classes
 
 
@@ -136,12 +138,15 @@ def _parts(settings: dict[str, Any]) -> list[tuple[str, str]]:
     return [(split, key) for key, split in SPLITS.items() if settings.get(key)] or [("", "")]
 
 
-def _images(value: object, key: str, root: Path, file: Path) -> Iterator[Path]:
+def _images(value: object, key: str, root: Path, reading: _Reading) -> Iterator[Path]:
+    folder = reading.folder
     for entry in value if isinstance(value, list) else [value]:
         path = _existing(root, str(entry))
         if path is None:
-            what = f'"{key}: {entry}" of {file.name}' if key else f"a folder images/ beside {file.name}"
-            raise Refusal(f"{what} does not exist (looked in {root})", "write the path relative to data.yaml")
+            what = f'"{key}: {entry}" of {reading.shown}' if key else f"a folder images/ beside {reading.shown}"
+            raise Refusal(
+                f"{what} does not exist (looked in {folder.show(root)})", "write the path relative to data.yaml"
+            )
         if path.is_dir():
             yield from images.find(path)
             continue
@@ -150,7 +155,9 @@ def _images(value: object, key: str, root: Path, file: Path) -> Iterator[Path]:
                 continue
             image = _existing(path.parent, line.strip()) or _existing(root, line.strip())
             if image is None:
-                raise Refusal(f"no image {line.strip()} ({path.name}:{number})", "correct the line or add the image")
+                raise Refusal(
+                    f"no image {line.strip()} ({folder.show(path)}:{number})", "correct the line or add the image"
+                )
             yield image
 
 
@@ -162,24 +169,25 @@ def _existing(root: Path, entry: str) -> Path | None:
     return None
 
 
-def _check_parts(samples: list[Sample], file: Path) -> None:
+def _check_parts(samples: list[Sample], reading: _Reading) -> None:
     first: dict[str, str] = {}
     for sample in samples:
         split = first.setdefault(sample.name, sample.split)
         if split != sample.split:
             raise Refusal(
-                f"{sample.name} is in both the {split} and the {sample.split} part of {file.name}",
+                f"{reading.folder.show(sample.image)} is in both the {split} and the {sample.split} part of "
+                f"{reading.shown}",
                 "leave val out of data.yaml to have some of train set aside",
             )
 
 
 def _sample(path: Path, split: str, reading: _Reading) -> Sample:
-    channel = reading.channel
-    if not path.is_relative_to(channel):
-        raise Refusal(f"image {path} lies outside the channel {channel}", "correct the paths of data.yaml")
-    width, height = images.image_size(path)
-    label = _label_path(path, channel)
-    name, where = path.relative_to(channel).as_posix(), label.relative_to(channel).as_posix()
+    folder = reading.folder
+    if not path.is_relative_to(folder.root):
+        raise Refusal(f"image {folder.show(path)} lies outside {folder}", f"correct the paths of {reading.shown}")
+    width, height = images.image_size(path, folder.show(path))
+    label = _label_path(path, folder.root)
+    name, where = folder.name(path), folder.show(label)
     if not label.is_file():
         reading.unlabelled += 1
         return Sample(path, name, width, height, (), where, split)
@@ -217,10 +225,10 @@ def _notes(reading: _Reading) -> list[str]:
     return [f"{count} {text}" for text, count in said.items() if count]
 
 
-def _place(sample: Sample, target: Path) -> None:
+def _place(sample: Sample, shown: str, target: Path) -> None:
     if min(sample.width, sample.height) < SMALLEST_PX:
         raise Refusal(
-            f"image {sample.name} is {sample.width}x{sample.height}, too small to train on ({sample.source})",
+            f"image {shown} is {sample.width}x{sample.height}, too small to train on ({sample.source})",
             f"leave images of under {SMALLEST_PX} pixels out",
         )
     if not _runs_on(sample.image):

@@ -23,7 +23,7 @@ from pathlib import Path
 from optml.errors import Refusal
 from optml.hyperparameters import field
 from optml.metrics import Registry
-from optml.program import Channel, Program, Stopped, Verb, on_stop, stop_requested
+from optml.program import Channel, Program, Stopped, Verb, leave_if_stopped, on_stop, stop_requested
 
 @dataclass(frozen=True)
 class Hyperparameters:

@@ -259,6 +259,12 @@ def test_sigterm_sets_the_flag_and_the_end_is_143_without_a_failure_file(job: An
     assert job.failure is None
 
 
+def test_a_loop_leaves_once_a_stop_was_requested(job: Any) -> None:
+    process = job.start("leave_if_stopped()\nwait_for_stop()\nprint('going')\nleave_if_stopped()\nprint('not left')")
+    assert stop(process) == (143, "going\n", "")
+    assert job.failure is None
+
+
 def test_a_second_sigterm_raises(job: Any) -> None:
     process = job.start("""
         on_stop(lambda: os.write(1, b"first\\n"))

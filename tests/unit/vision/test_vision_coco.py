@@ -37,7 +37,7 @@ def coco(folder: Path, *annotations: dict[str, Any], **changes: Any) -> Path:
 
 def refused(channel: Path, match: str) -> None:
     with pytest.raises(Refusal, match=match) as caught:
-        formats.load(channel)
+        formats.load(channel, channel="train")
     assert caught.value.hint
 
 
@@ -109,10 +109,10 @@ def test_a_bad_annotation_is_refused_by_its_id(tmp_path, changes, match):
         ({"categories": [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]}, "stands twice"),
         ({"annotations": {"a": 1}}, 'no list of objects "annotations"'),
         ({"images": [{"id": 1}]}, "without id or file_name"),
-        ({"images": [{"id": 1, "file_name": "gone.jpg"}]}, r"no image gone\.jpg \(instances\.json, image 1"),
+        ({"images": [{"id": 1, "file_name": "gone.jpg"}]}, r"no image gone\.jpg \(train/instances\.json, image 1"),
         (
             {"images": [{"id": 1, "file_name": "a.jpg", "width": 40, "height": 80}]},
-            r"is 80x40 as displayed, but declared 40x80 \(instances\.json, image 1\)",
+            r"is 80x40 as displayed, but declared 40x80 \(train/instances\.json, image 1\)",
         ),
     ],
 )
@@ -123,4 +123,4 @@ def test_a_file_that_is_not_coco_is_refused(tmp_path, changes, match):
 def test_json_that_does_not_parse_is_refused_by_line(tmp_path):
     channel = coco(tmp_path)
     (channel / "instances.json").write_text('{\n"images": [],\n"annotations": [}\n')
-    refused(channel, r"not JSON: .*\(instances\.json:3\)")
+    refused(channel, r"not JSON: .*\(train/instances\.json:3\)")

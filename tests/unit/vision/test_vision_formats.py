@@ -34,6 +34,9 @@ def test_of_several_annotation_files_one_has_to_be_chosen(tmp_path):
         Refusal, match=r"2 annotation files in .*: again\.jsonl, manifests/template\.manifest"
     ) as caught:
         formats.load(channel)
+    assert "--manifest manifests/template.manifest" in caught.value.hint
+    with pytest.raises(Refusal, match=r'2 annotation files in channel "train": again\.jsonl') as caught:
+        formats.load(channel, channel="train")
     assert "manifest=manifests/template.manifest" in caught.value.hint
     assert len(formats.load(channel, prefer="template.manifest").samples) == 4
     assert len(formats.load(channel, prefer="manifests/template.manifest").samples) == 4

@@ -55,7 +55,7 @@ class Channel:
 
     def load(self, name: str = "manifests/template.manifest"):
         (self.folder / name).write_text("".join(f"{line}\n" for line in self.lines))
-        return formats.load(self.folder)
+        return formats.load(self.folder, channel="train")
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_a_pixel_counts_by_colour_and_by_alpha_of_at_least_128(channel):
     (instance,) = sample.instances
     assert (sample.name, sample.width, sample.height) == ("training-images/a.jpg", 60, 40)
     assert (instance.box, instance.mask.sum()) == ((10, 5, 30, 16), 20 * 11)
-    assert sample.source == "template.manifest:1"
+    assert sample.source == "train/manifests/template.manifest:1"
 
 
 def test_palette_entries_that_differ_in_alpha_only_are_one_class(channel):
@@ -138,7 +138,9 @@ def test_negatives_stay_with_and_without_the_dummy_mask_of_another_size(channel)
 
 def test_a_mask_of_another_size_that_marks_something_is_refused(channel):
     channel.line(channel.image("a.jpg"), True, channel.mask("a.png", cracked(2, 2, 12, 12, size=(30, 20))))
-    refused(channel, r"mask a\.png is 30x20, its image 60x40 \(template\.manifest:1\)")
+    refused(
+        channel, r"mask train/mask-images/a\.png is 30x20, its image 60x40 \(train/manifests/template\.manifest:1\)"
+    )
 
 
 def test_a_colour_that_the_map_lacks_is_refused_by_colour_and_line(channel):
@@ -146,13 +148,20 @@ def test_a_colour_that_the_map_lacks_is_refused_by_colour_and_line(channel):
     pixels[20:25, 20:25] = (255, 0, 16, 200)
     channel.line(channel.image("a.jpg"), False)
     channel.line(channel.image("b.jpg"), True, channel.mask("b.png", pixels))
-    refused(channel, r"mask b\.png has 25 pixels of colour #FF0010, which the colour map lacks \(template\.manifest:2")
+    refused(
+        channel,
+        r"mask train/mask-images/b\.png has 25 pixels of colour #FF0010, which the colour map lacks "
+        r"\(train/manifests/template\.manifest:2",
+    )
 
 
 def test_the_class_name_counts_where_the_label_contradicts_it(channel):
     channel.line(channel.image("a.jpg"), True, channel.mask("a.png", cracked(2, 2, 12, 12)))
     channel.line(channel.image("b.jpg"), False, **{"anomaly-label": 1})
-    assert 'template.manifest:2: label 1 but class-name "normal": the class-name counts' in channel.load().notes
+    assert (
+        'train/manifests/template.manifest:2: label 1 but class-name "normal": the class-name counts'
+        in channel.load().notes
+    )
 
 
 @pytest.mark.parametrize("orientation", [3, 6, 8])
@@ -179,7 +188,7 @@ def test_a_mask_drawn_on_the_image_as_displayed_stays(channel):
 def test_an_anomaly_without_a_mask_among_others_is_refused(channel):
     channel.line(channel.image("a.jpg"), True, channel.mask("a.png", cracked(2, 2, 12, 12)))
     channel.line(channel.image("b.jpg"), True)
-    refused(channel, r"anomaly without a mask \(template\.manifest:2; 1 of 2")
+    refused(channel, r"anomaly without a mask \(train/manifests/template\.manifest:2; 1 of 2")
 
 
 def test_a_classification_manifest_is_refused_for_what_it_is(channel):
@@ -191,9 +200,9 @@ def test_a_classification_manifest_is_refused_for_what_it_is(channel):
 @pytest.mark.parametrize(
     ("line", "match"),
     [
-        ('{"source-ref": "a.jpg",}', r"not JSON: .* at column 24 \(template\.manifest:2\)"),
-        ('["a.jpg"]', r'no "source-ref" \(template\.manifest:2\)'),
-        ('{"anomaly-label": 1}', r'no "source-ref" \(template\.manifest:2\)'),
+        ('{"source-ref": "a.jpg",}', r"not JSON: .* at column 24 \(train/manifests/template\.manifest:2\)"),
+        ('["a.jpg"]', r'no "source-ref" \(train/manifests/template\.manifest:2\)'),
+        ('{"anomaly-label": 1}', r'no "source-ref" \(train/manifests/template\.manifest:2\)'),
         (
             '{"source-ref": "a.jpg", "boxes-metadata": {"type": "groundtruth/object-detection"}}',
             r"object-detection.*template\.manifest:2",
@@ -224,16 +233,18 @@ def test_a_colour_map_that_says_nothing_clear_is_refused(channel, colors, match)
 def test_a_missing_image_and_a_missing_mask_are_refused_by_line(channel):
     channel.line(channel.image("a.jpg"), False)
     channel.line("training-images/gone.jpg", False)
-    refused(channel, r"no image training-images/gone\.jpg \(template\.manifest:2")
+    refused(channel, r"no image training-images/gone\.jpg \(train/manifests/template\.manifest:2")
     channel.lines.pop()
     channel.line(channel.image("b.jpg"), True, "mask-images/gone.png")
-    refused(channel, r"no mask mask-images/gone\.png \(template\.manifest:2")
+    refused(channel, r"no mask mask-images/gone\.png \(train/manifests/template\.manifest:2")
 
 
 def test_one_image_in_two_lines_is_refused(channel):
     channel.line(channel.image("a.jpg"), False)
     channel.line("s3://bucket/training-images/a.jpg", False)
-    refused(channel, r"annotated twice \(template\.manifest:1 and template\.manifest:2\)")
+    refused(
+        channel, r"annotated twice \(train/manifests/template\.manifest:1 and train/manifests/template\.manifest:2\)"
+    )
 
 
 def test_an_empty_manifest_is_refused(channel):

@@ -30,19 +30,20 @@ def folder(root: Path, labels: dict[str, str | None], settings: object = None) -
 
 def refused(channel: Path, match: str) -> None:
     with pytest.raises(Refusal, match=match) as caught:
-        formats.load(channel)
+        formats.load(channel, channel="train")
     assert caught.value.hint
 
 
 def test_boxes_and_polygons_are_read_in_pixels(tmp_path):
-    data = formats.load(folder(tmp_path, {"a.jpg": "1 0.5 0.5 0.25 0.5\n", "b.jpg": "0 0 0 0.5 0 0.5 0.5\n"}))
+    channel = folder(tmp_path, {"a.jpg": "1 0.5 0.5 0.25 0.5\n", "b.jpg": "0 0 0 0.5 0 0.5 0.5\n"})
+    data = formats.load(channel, channel="train")
     box, polygon = (sample.instances[0] for sample in data.samples)
     assert (box.class_id, box.box, box.mask) == (1, (30, 10, 50, 30), None)
     assert polygon.box == (0, 0, 40, 20)
     assert polygon.mask.shape == (40, 80)
     assert polygon.mask.sum() == pytest.approx(400, abs=20)
     assert not data.has_masks
-    assert [sample.source for sample in data.samples] == ["labels/a.txt", "labels/b.txt"]
+    assert [sample.source for sample in data.samples] == ["train/labels/a.txt", "train/labels/b.txt"]
 
 
 def test_empty_and_missing_label_files_are_negatives_and_the_missing_are_noted(tmp_path):
@@ -86,13 +87,13 @@ def test_repeated_lines_are_dropped_and_boxes_that_stick_out_are_clipped(tmp_pat
 @pytest.mark.parametrize(
     ("line", "match"),
     [
-        ("0 .5 .5 .1", r"4 columns \(labels/a\.txt:2\)"),
-        ("0 .5 .5 .1 .1 .9", r"6 columns \(labels/a\.txt:2\)"),
-        ("0 .5 .5 .1 .1 .9 .9 .9", r"8 columns \(labels/a\.txt:2\)"),
+        ("0 .5 .5 .1", r"4 columns \(train/labels/a\.txt:2\)"),
+        ("0 .5 .5 .1 .1 .9", r"6 columns \(train/labels/a\.txt:2\)"),
+        ("0 .5 .5 .1 .1 .9 .9 .9", r"8 columns \(train/labels/a\.txt:2\)"),
         ("0 .5 .5 .1 1.2", r"outside 0\.\.1.*labels/a\.txt:2"),
         ("0 .5 -.5 .1 .2", r"outside 0\.\.1.*labels/a\.txt:2"),
         ("0 .5 nan .1 .2", r"outside 0\.\.1.*labels/a\.txt:2"),
-        ("2 .5 .5 .1 .1", r"class 2, but data\.yaml names 2 \(labels/a\.txt:2\)"),
+        ("2 .5 .5 .1 .1", r"class 2, but data\.yaml names 2 \(train/labels/a\.txt:2\)"),
         ("-1 .5 .5 .1 .1", r"class -1.*labels/a\.txt:2"),
         ("0.5 .5 .5 .1 .1", r"class 0\.5.*labels/a\.txt:2"),
         ("cracked .5 .5 .1 .1", r"not a number.*labels/a\.txt:2"),
@@ -110,7 +111,7 @@ def test_a_bad_label_line_is_refused_by_file_and_line(tmp_path, line, match):
         ({"names": ["a"], "nc": 2}, "says nc: 2 but lists 1 names"),
         ({"names": {1: "a", 2: "b"}}, "numbered"),
         ({"names": ["a", "a"]}, "lists a class name twice"),
-        ({"names": ["a", "b"], "train": "images/gone"}, r'"train: images/gone" of data\.yaml does not exist'),
+        ({"names": ["a", "b"], "train": "images/gone"}, r'"train: images/gone" of train/data\.yaml does not exist'),
         ({"names": ["a", "b"], "train": "images", "val": "images"}, "in both the train and the validation part"),
         (["a"], "data.yaml is no mapping"),
     ],
@@ -122,7 +123,7 @@ def test_a_data_yaml_that_contradicts_itself_is_refused(tmp_path, settings, matc
 def test_a_data_yaml_that_does_not_parse_and_a_list_with_a_missing_image_are_refused(tmp_path):
     channel = folder(tmp_path, {"a.jpg": "0 .5 .5 .1 .1"}, {"names": ["a"], "train": "list.txt"})
     (channel / "list.txt").write_text("images/a.jpg\nimages/gone.jpg\n")
-    refused(channel, r"no image images/gone\.jpg \(list\.txt:2\)")
+    refused(channel, r"no image images/gone\.jpg \(train/list\.txt:2\)")
     (channel / "data.yaml").write_text("names: [a")
     refused(channel, r"data\.yaml does not parse")
 
@@ -178,10 +179,10 @@ def test_holes_and_parts_become_one_polygon_a_line(tmp_path):
 
 def test_images_too_small_for_training_and_objects_without_masks_are_refused(tmp_path):
     channel = folder(tmp_path / "channel", {"a.jpg": "0 .5 .5 .1 .1"})
-    data = formats.load(channel)
-    with pytest.raises(Refusal, match=r"without a mask \(labels/a\.txt\)"):
+    data = formats.load(channel, channel="train")
+    with pytest.raises(Refusal, match=r"without a mask \(train/labels/a\.txt\)"):
         yolo_folder.save(tmp_path / "one", data, data.subset([]), polygons=True)
     Image.new("RGB", (9, 9)).save(channel / "images/a.jpg")
-    data = formats.load(channel)
-    with pytest.raises(Refusal, match=r"a\.jpg is 9x9, too small"):
+    data = formats.load(channel, channel="train")
+    with pytest.raises(Refusal, match=r"image train/images/a\.jpg is 9x9, too small .*\(train/labels/a\.txt\)"):
         yolo_folder.save(tmp_path / "two", data, data.subset([]), polygons=False)

@@ -22,6 +22,7 @@ def refused(job: Job) -> str:
     assert f"error: {first}" in done.stderr.splitlines()
     assert "Traceback" not in done.stderr
     assert "hint: " in done.stderr
+    assert str(job.base) not in job.failure
     assert not any(job.base.joinpath("model").iterdir())
     return job.failure
 
@@ -65,7 +66,19 @@ def test_a_manifest_line_that_does_not_parse(cookies: Path, tmp_path: Path, pyto
     lines = manifest.read_text().splitlines()
     lines[4] = lines[4][:40]
     manifest.write_text("\n".join(lines) + "\n")
-    assert f"{manifest.name}:5" in refused(damaged_job(tmp_path, pytorch, folder))
+    job = damaged_job(tmp_path, pytorch, folder)
+    assert f"(train/{manifest.relative_to(folder)}:5)" in refused(job)
+
+
+def test_wrong_data_is_refused_before_torch_is_imported(tmp_path: Path, pytorch: Path) -> None:
+    job = damaged_job(tmp_path, pytorch, tmp_path / "nothing")
+    (tmp_path / "nothing").mkdir()
+    job.environ = {"PYTHONPROFILEIMPORTTIME": "1"}
+    done = job.run()
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
+    assert {"yolo", "vision.formats"} & imported
+    assert not {"torch", "torchvision", "ultralytics"} & imported
+    assert 'no images in channel "train"' in job.failure
 
 
 def test_a_missing_image(cookies: Path, tmp_path: Path, pytorch: Path) -> None:
@@ -82,7 +95,8 @@ def test_a_truncated_image(cookies: Path, tmp_path: Path, pytorch: Path) -> None
     reference = json.loads(manifest.read_text().splitlines()[0])["source-ref"]
     image = next(folder.rglob(Path(reference).name))
     image.write_bytes(image.read_bytes()[: image.stat().st_size // 2])
-    assert image.name in refused(damaged_job(tmp_path, pytorch, folder))
+    job = damaged_job(tmp_path, pytorch, folder)
+    assert f"image train/{image.relative_to(folder)} does not decode" in refused(job)
 
 
 def test_a_class_that_the_colour_map_lacks(cookies: Path, tmp_path: Path, pytorch: Path) -> None:

@@ -105,6 +105,24 @@ def test_resume_goes_on_after_the_newest_epoch(job: Job) -> None:
     assert len(job.output("results.csv").read_text().splitlines()) == 3
 
 
+def test_resume_computes_in_the_precision_that_it_is_asked_for(job: Job, pytorch: Path) -> None:
+    job.configure(pretrained="none", precision="fp32", **TINY)
+    first = job.run()
+    assert first.returncode == 0, first.stderr
+    job.configure(pretrained="none", precision="bf16", **(TINY | {"epochs": "2"}))
+    done = job.run()
+    if "does not compute in bfloat16" in job.failure:
+        pytest.skip("this processor does not compute in bfloat16")
+    assert done.returncode == 0, done.stderr
+    assert "in float32" in first.stdout
+    assert "in bfloat16" in done.stdout
+    assert "Resume ignores" not in done.stdout + done.stderr
+    newest = sorted((job.base / "checkpoints").glob("0*"))[-1] / "last.pt"
+    code = f"import torch; print(torch.load({str(newest)!r}, weights_only=False)['train_args']['amp'])"
+    kept = subprocess.run([pytorch, "-c", code], capture_output=True, text=True, check=True)
+    assert kept.stdout.strip() == ("bf16" if "on GPU" in done.stdout else "False")
+
+
 def test_a_finished_run_resumed_writes_its_artefacts_again(job: Job) -> None:
     job.configure(pretrained="none", **TINY)
     assert job.run().returncode == 0

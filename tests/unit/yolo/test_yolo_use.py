@@ -74,6 +74,20 @@ def test_predict_without_a_model_is_refused(job: Job, picture: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_errors_keep_the_path_that_was_typed(trained: tuple[Job, str], picture: Path, tmp_path: Path) -> None:
+    job, _ = trained
+    typed = f"{tmp_path}/../{tmp_path.name}/photos"
+    done = job.run("predict", str(job.base / "model"), f"{typed}/gone.jpg")
+    assert done.returncode == 2
+    assert f"error: no such image: {typed}/gone.jpg" in done.stderr
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/a.jpg").write_bytes(picture.read_bytes()[:500])
+    (tmp_path / "photos/a.manifest").write_text('{"source-ref": "a.jpg"}\n')
+    done = job.run("evaluate", str(job.base / "model"), typed)
+    assert done.returncode == 2
+    assert f"error: image {typed}/a.jpg does not decode" in done.stderr
+
+
 def test_evaluate_agrees_with_the_report_of_training(trained: tuple[Job, str], cookies: Path) -> None:
     job, _ = trained
     done = job.run("evaluate", str(job.base / "model"), str(cookies))

@@ -1,0 +1,77 @@
+"""What a training run leaves beside its weights: metadata.json, metrics.json, results.csv and pictures."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata as installed
+from typing import TYPE_CHECKING, Any
+
+from optml.metrics import Registry
+from training.run import Run
+
+if TYPE_CHECKING:
+    from vision.record import Dataset
+    from vision.report import PrecisionRecall, Predict
+
+SCORES = ("precision", "recall", "mAP50", "mAP50-95")
+"""Of boxes as `validation:NAME`, of masks as `validation:mask_NAME`."""
+
+
+def declare_scores(metrics: Registry) -> None:
+    """What every detector and segmenter reports beside its losses."""
+    for name in SCORES:
+        metrics.metric(f"validation:{name}", f"{name} of boxes on the validation set")
+        metrics.metric(f"validation:mask_{name}", f"{name} of masks on the validation set")
+    metrics.metric("validation:best_mAP50", "mAP50 of the epoch whose weights are kept (masks when task=segment)")
+    metrics.metric("train:epoch_seconds", "wall time of the epoch", unit="s")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A model's evaluation on one data set."""
+
+    values: dict[str, float]
+    """By metric name."""
+    curves: PrecisionRecall
+
+
+def main_score(values: Mapping[str, float], name: str = "mAP50") -> float:
+    """A score of masks where `values` has it, else of boxes."""
+    of_masks = f"validation:mask_{name}"
+    return values[of_masks if of_masks in values else f"validation:{name}"]
+
+
+def describe_model(run: Run[Any], program: str, task: str, packages: Sequence[str], **details: Any) -> dict[str, Any]:
+    """metadata.json, see docs/contract.md; `details` are what the program says of its own models."""
+    return {
+        "program": program,
+        "task": task,
+        "classes": list(run.classes),
+        **details,
+        "versions": {name: installed.version(name) for name in packages},
+        "hyperparameters": run.settings,
+    }
+
+
+def report(run: Run[Any], scores: Scores, predict: Predict, validation_set: Dataset) -> None:
+    """Write the numbers of the kept weights and the pictures of what they predict to output/data."""
+    from vision import report as pictures
+
+    best = {"validation:best_mAP50": main_score(scores.values)}
+    run.metrics.report(best)
+    write_numbers(run, scores.values | best)
+    out = run.env.output_data_dir
+    pictures.write(out, validation_set, predict, scores.curves, out / "results.csv")
+    print(f"best epoch: mAP50 {best['validation:best_mAP50']:.3f}", flush=True)
+
+
+def write_numbers(run: Run[Any], best: Mapping[str, float]) -> None:
+    """results.csv and metrics.json: `best` of the kept weights, and the last values reported."""
+    out, results = run.env.output_data_dir, run.folder / "results.csv"
+    out.mkdir(parents=True, exist_ok=True)
+    if results.is_file():
+        shutil.copyfile(results, out / "results.csv")
+    (out / "metrics.json").write_text(json.dumps({"best": dict(best), "last": dict(run.metrics.final)}, indent=2))

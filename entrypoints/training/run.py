@@ -1,0 +1,47 @@
+"""One training run: what it was asked for, what it computes on, where its checkpoints and numbers go."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from optml.checkpoints import Store
+from optml.environment import Environment
+from optml.metrics import Registry
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+H_co = TypeVar("H_co", bound="DataclassInstance", covariant=True)
+
+
+@dataclass(frozen=True)
+class Compute:
+    device: str
+    """`cpu` or `cuda`"""
+    half: bool
+    """Forward passes in bfloat16."""
+
+    def __str__(self) -> str:
+        return f"{'CPU' if self.device == 'cpu' else 'GPU'} in {'bfloat16' if self.half else 'float32'}"
+
+
+@dataclass(frozen=True)
+class Run(Generic[H_co]):
+    env: Environment
+    hp: H_co
+    compute: Compute
+    classes: tuple[str, ...]
+    store: Store
+    metrics: Registry
+
+    @property
+    def folder(self) -> Path:
+        """Scratch folder of the training itself; its `results.csv` becomes the job's."""
+        return self.env.scratch_dir / "run"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The hyperparameters by name."""
+        return asdict(self.hp)

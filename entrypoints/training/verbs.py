@@ -1,0 +1,87 @@
+"""The verbs that every program has beside `train`: their arguments, and what does not depend on the model."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from optml import serving
+
+if TYPE_CHECKING:
+    from vision.images import Array
+    from vision.record import Dataset
+
+
+class Model(Protocol):
+    """A trained model folder, loaded."""
+
+    def predict(self, image: Array, confidence: float | None = None) -> list[dict[str, Any]]:
+        """Predictions of one RGB image `(H, W, 3)`; schema in docs/contract.md.
+
+        `confidence` is the lowest score reported; None takes the model's own.
+        """
+
+
+Load = Callable[[Path, Path], Model]
+"""Loads a model folder; the second folder is scratch."""
+
+
+def serve(name: str, load: Load) -> None:
+    """Answer /invocations with predictions in pixels of the image sent, until SIGTERM."""
+    from vision import payload
+
+    with scratch_folder() as scratch:
+        serving.serve(lambda folder: payload.predictor(load(folder, scratch).predict), name=name)
+
+
+def predict(load: Load, options: argparse.Namespace) -> None:
+    """Print predictions of images, one JSON document an image."""
+    from vision import images
+
+    with scratch_folder() as scratch:
+        model = load(options.model, scratch)
+        for path in options.images:
+            image = images.open_image(path)
+            found = model.predict(image, options.confidence)
+            row = {"image": str(path), "width": image.shape[1], "height": image.shape[0], "predictions": found}
+            print(json.dumps(row), flush=True)
+
+
+def evaluation_set(options: argparse.Namespace, classes: list[str]) -> Dataset:
+    """The data that `evaluate` was given, its class ids as indices of `classes`."""
+    from vision import formats, record
+
+    return record.aligned(formats.load(options.data, prefer=options.manifest), classes)
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A temporary folder that is gone when the block ends."""
+    with tempfile.TemporaryDirectory(prefix="drydock-") as folder:
+        yield Path(folder)
+
+
+def predict_arguments(parser: argparse.ArgumentParser) -> None:
+    _model_arguments(parser)
+    parser.add_argument("images", type=Path, nargs="+")
+    parser.add_argument("--confidence", type=float, help="lowest score to report, 0 to 1; default: the model's own")
+
+
+def evaluate_arguments(parser: argparse.ArgumentParser) -> None:
+    _model_arguments(parser)
+    parser.add_argument("data", type=Path, help="folder in any format that training reads")
+    parser.add_argument("--manifest", default="", help="annotation file inside it, when it holds several")
+
+
+def export_arguments(parser: argparse.ArgumentParser) -> None:
+    _model_arguments(parser)
+    parser.add_argument("out", type=Path, help="folder to write model.torchscript to")
+
+
+def _model_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, help="model folder: metadata.json and model.safetensors")

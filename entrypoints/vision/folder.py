@@ -1,0 +1,45 @@
+"""A folder of images and their annotations, and what errors call its files (standard library only).
+
+A job's channel is a private copy, so its files are named as `CHANNEL/PATH`; those of a folder that a user typed keep
+the path as typed.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Folder:
+    path: Path
+    channel: str = ""
+    """Name of the job's channel that it is; empty for a folder that was typed."""
+
+    def __str__(self) -> str:
+        return f'channel "{self.channel}"' if self.channel else str(self.path)
+
+    @property
+    def label(self) -> str:
+        """What stands before the path of a file in it."""
+        return self.channel or str(self.path)
+
+    @property
+    def root(self) -> Path:
+        """Its path, absolute and without `..`."""
+        return Path(os.path.abspath(self.path))  # noqa: PTH100  (Path.resolve would follow links out of the folder)
+
+    def show(self, path: Path) -> str:
+        """What errors call a file of it, `train/images/a.jpg`, or the folder itself."""
+        relative = os.path.relpath(path, self.root)
+        return str(self) if relative == "." else f"{self.label}/{relative}"
+
+    def name(self, path: Path) -> str:
+        """The path below `root` of a file there, "/" between parts; ValueError for any other."""
+        return path.relative_to(self.root).as_posix()
+
+
+def reason(error: Exception) -> str:
+    """What an exception says, without the path that the system adds to it."""
+    return getattr(error, "strerror", None) or str(error)
