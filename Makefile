@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 DATA ?=
 TASK ?= detect
-EPOCHS ?= 40
+EPOCHS ?= 20
 IMG_SIZE ?= 320
 BATCH_SIZE ?= 8
 HP ?=

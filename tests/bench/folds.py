@@ -4,7 +4,7 @@
 
 Each fold trains on four fifths and is scored on the fifth that it never saw, with the weights of the *last* epoch:
 nothing is chosen by looking at the held-out photographs. Folds are stratified and fixed by the seed. The settings
-stand in SETTINGS; the README's `make train-local DATA=…` uses the same.
+stand in SETTINGS; `make train-local DATA=… EPOCHS=40` uses the same.
 """
 
 from __future__ import annotations
