@@ -4,6 +4,7 @@ It needs no container engine. ``SAGEMAKER_BASE_DIR`` points the program at its f
 clean, and between it and the emulator stands a supervisor that leaves no process behind.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -119,6 +121,7 @@ class Process:
         self._child = child
         self._folder = folder
         self._grace_s = grace_s
+        self._pipe = threading.Lock()  # a stop must not write to a descriptor that wait() is closing
 
     def logs(self) -> Iterator[bytes]:
         assert self._child.stdout is not None
@@ -138,7 +141,8 @@ class Process:
 
     def wait(self) -> int:
         code = self._child.wait()
-        if self._child.stdin is not None:
+        assert self._child.stdin is not None
+        with self._pipe:
             self._child.stdin.close()
         _link(self._folder).unlink(missing_ok=True)
         return code if code >= 0 else 128 - code
@@ -146,10 +150,11 @@ class Process:
     def stop(self, grace_s: float | None = None) -> None:
         assert self._child.stdin is not None
         seconds = self._grace_s if grace_s is None else grace_s
-        try:
-            self._child.stdin.write(f"stop {seconds}\n".encode())
-        except (BrokenPipeError, ValueError):
-            return  # it ended, and wait() may have closed the pipe
+        with self._pipe:
+            if self._child.stdin.closed:
+                return
+            with contextlib.suppress(BrokenPipeError):  # it ended
+                self._child.stdin.write(f"stop {seconds}\n".encode())
 
 
 def _scratch(folder: Path) -> Path:
