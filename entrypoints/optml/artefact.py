@@ -26,6 +26,8 @@ def save(model_dir: Path, files: Mapping[str, Callable[[Path], None]], metadata:
     durable.clean_leftovers(model_dir)
     with durable.staging(model_dir) as folder:
         durable.write_files(folder, files)
+        for name in files:
+            (folder / name).chmod(0o644)  # safetensors writes 0600, which a container of another user cannot serve
         durable.write_text(folder / METADATA, text + "\n")
         (model_dir / METADATA).unlink(missing_ok=True)
         for name in files:

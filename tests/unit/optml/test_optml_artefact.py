@@ -93,3 +93,13 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path: Path, content: str | Non
 def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="there is no model folder"):
         artefact.read(tmp_path / "none")
+
+
+def test_another_user_may_read_a_model_whatever_its_writer_allowed(tmp_path: Path) -> None:
+    def write(path: Path) -> None:
+        path.write_bytes(b"weights")
+        path.chmod(0o600)
+
+    artefact.save(tmp_path, {"model.safetensors": write}, {})
+
+    assert (tmp_path / "model.safetensors").stat().st_mode & 0o777 == 0o644
