@@ -1,0 +1,102 @@
+# All images. `make images` calls this with what it found out about the machine; `docker buildx bake TARGET` alone needs
+# a registry that has the base.
+
+variable "ROOTFS" { default = "" }    # folder with rootfs.tar, a base bootstrapped from Debian's archive; else a registry
+variable "CA_BUNDLE" { default = "" } # certificates to check the package index against; in no layer
+variable "PROGRAMS" { default = "train-cpu:yolo train-gpu:yolo" } # of entrypoints/programs.json
+variable "REGISTRY" { default = "drydock" }
+variable "VERSION" { default = "0.1.0" }
+variable "REVISION" { default = "" }
+variable "SOURCE_DATE_EPOCH" { default = "0" }
+
+variable "STACKS" { # what a train image is filled with; its target in the Dockerfile is its device
+  default = {
+    train-cpu    = "pytorch"
+    train-gpu    = "pytorch"
+    train-tf-cpu = "tensorflow-cpu"
+    train-tf-gpu = "tensorflow-gpu"
+  }
+}
+
+group "default" { targets = ["train", "local"] }
+
+target "_common" {
+  args   = { SOURCE_DATE_EPOCH = SOURCE_DATE_EPOCH }
+  secret = CA_BUNDLE == "" ? null : ["id=ca,src=${CA_BUNDLE}"]
+  output = ["type=docker"]
+  labels = {
+    "org.opencontainers.image.vendor"   = "Drydock"
+    "org.opencontainers.image.version"  = VERSION
+    "org.opencontainers.image.revision" = REVISION
+  }
+}
+
+# ---------------------------------------------------------------- what images stand on
+target "rootfs" {
+  context           = ROOTFS
+  dockerfile-inline = "FROM scratch\nADD rootfs.tar /\n"
+}
+
+target "_base" {
+  inherits   = ["_common"]
+  dockerfile = "containers/base/Dockerfile"
+  contexts   = ROOTFS == "" ? null : { "debian:bookworm-20260918-slim" = "target:rootfs" }
+}
+
+target "base" {
+  name     = stage
+  matrix   = { stage = ["base", "uv", "sources"] }
+  inherits = ["_base"]
+  target   = stage
+}
+
+target "_filled" {
+  inherits = ["_common"]
+  contexts = { base = "target:base", uv = "target:uv" }
+}
+
+target "pytorch" {
+  inherits   = ["_filled"]
+  dockerfile = "containers/pytorch/Dockerfile"
+  contexts   = { sources = "target:sources" }
+}
+
+target "tensorflow" {
+  name       = "tensorflow-${device}"
+  matrix     = { device = ["cpu", "gpu"] }
+  inherits   = ["_filled"]
+  dockerfile = "containers/tensorflow/Dockerfile"
+  contexts   = { sources = "target:sources" }
+  args       = { DEVICE = device }
+}
+
+# ---------------------------------------------------------------- images
+# One for each program and device, `drydock/train-cpu:yolo`, and one without a program for users' own scripts.
+target "train" {
+  name       = replace(tag, ":", "-")
+  matrix     = { tag = concat(split(" ", PROGRAMS), formatlist("%s:script", keys(STACKS))) }
+  inherits   = ["_common"]
+  dockerfile = "containers/train/Dockerfile"
+  target     = regex("[cg]pu", tag)
+  contexts   = { packages = "target:${STACKS[split(":", tag)[0]]}" }
+  args       = { PROGRAM = trimsuffix(split(":", tag)[1], "script") }
+  tags       = ["${REGISTRY}/${tag}"]
+  labels = {
+    "org.opencontainers.image.title"                           = "${REGISTRY}/${tag}"
+    "org.opencontainers.image.description"                     = "Trains and serves vision models by SageMaker's contract"
+    "org.opencontainers.image.licenses"                        = "Apache-2.0 AND AGPL-3.0-only"
+    "com.amazonaws.sagemaker.capabilities.accept-bind-to-port" = "true"
+  }
+}
+
+# The emulator; what its jobs import is installed into its volume when first needed.
+target "local" {
+  inherits   = ["_filled"]
+  dockerfile = "containers/local/Dockerfile"
+  tags       = ["${REGISTRY}/local"]
+  labels = {
+    "org.opencontainers.image.title"       = "${REGISTRY}/local"
+    "org.opencontainers.image.description" = "Amazon SageMaker training jobs on one machine"
+    "org.opencontainers.image.licenses"    = "Apache-2.0"
+  }
+}

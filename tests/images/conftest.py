@@ -1,0 +1,84 @@
+"""A container engine, images of ours, and jobs in containers; skips with the reason where one of them is not there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.images.container import Job
+
+docker = pytest.importorskip("docker", reason="the docker SDK is not in this environment")
+
+TRAIN = ("drydock/train-cpu:yolo", "drydock/train-gpu:yolo")
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Any]:
+    """A client of the engine."""
+    try:
+        client = docker.from_env(timeout=280)
+        client.ping()
+    except docker.errors.DockerException as error:
+        pytest.skip(f"no container engine answers here ({str(error)[:120]}); .ci/engine starts one on Debian 12")
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def built(engine: Any) -> Callable[[str], Any]:
+    """The image of a name, which `make images` has built."""
+
+    def find(name: str) -> Any:
+        try:
+            return engine.images.get(name)
+        except docker.errors.ImageNotFound:
+            pytest.skip(f"there is no image {name} here: make images")
+
+    return find
+
+
+@pytest.fixture(scope="session", params=TRAIN)
+def train_image(request: pytest.FixtureRequest, built: Callable[[str], Any]) -> Any:
+    """Each image that trains YOLO."""
+    return built(request.param)
+
+
+@pytest.fixture(scope="session")
+def cookies(engine: Any, built: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """12 generated cookies with masks and a manifest, made by the image itself."""
+    folder = tmp_path_factory.mktemp("samples")
+    engine.containers.run(
+        built(TRAIN[0]),
+        ["python", "-m", "vision.samples", "/samples/cookies", "--images", "12", "--seed", "7"],
+        user=os.getuid(), network_mode="none", volumes=[f"{folder}:/samples"], remove=True,
+    )  # fmt: skip
+    return folder / "cookies"
+
+
+@pytest.fixture
+def job(engine: Any, cookies: Path, tmp_path: Path) -> Iterator[Job]:
+    """A job on the cookies, not yet run; what it started is gone afterwards."""
+    new = Job(engine, tmp_path / "ml")
+    new.channel("train", cookies)
+    yield new
+    new.clear()
+
+
+@pytest.fixture(scope="session")
+def trained(
+    engine: Any, built: Callable[[str], Any], cookies: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Job]:
+    """A finished job of one epoch."""
+    new = Job(engine, tmp_path_factory.mktemp("trained") / "ml")
+    new.channel("train", cookies)
+    code, log = new.run(built(TRAIN[0]), 54321, **TINY)
+    assert code == 0, log
+    yield new
+    new.clear()
+
+
+TINY = {"epochs": "1", "img-size": "64", "batch-size": "4"}
