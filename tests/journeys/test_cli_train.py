@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -211,6 +213,27 @@ def test_a_resumed_job_goes_on_from_the_checkpoints(drydock: Drydock) -> None:
     assert second.code == 0, second.err
     lines = drydock("logs", "count-2").out.splitlines()
     assert [line for line in lines if "step" in line] == ["starting after step 2", "step 3"]
+
+
+def test_a_job_of_a_killed_emulator_is_resumed_at_once_from_its_newest_checkpoint(tmp_path: Path) -> None:
+    drydock = Drydock(tmp_path)
+    up = ("up", "--port", "0", "--programs", str(PROGRAMS), "--json")
+    emulator = drydock(*up).json["pid"]
+    try:
+        drydock("train", "checkpointing", "--name", "cut-1", "--no-wait", "--hp", "steps=100000")
+        checkpoints = drydock.home / "training-jobs" / "cut-1" / "algo-1" / "checkpoints"
+        while not [*checkpoints.glob("0*3")]:
+            time.sleep(0.01)
+        os.kill(emulator, signal.SIGKILL)
+        drydock(*up)
+        newest = max(int(path.name) for path in checkpoints.glob("0*"))
+
+        resumed = drydock("train", "checkpointing", "--resume", "cut-1", "--name", "cut-2", "--hp", f"steps={newest}")
+
+        assert resumed.code == 0, resumed.err
+        assert f"starting after step {newest}" in drydock("logs", "cut-2").out.splitlines()
+    finally:
+        drydock("down")
 
 
 def test_a_resumed_job_is_the_first_request_again_but_for_what_is_given(drydock: Drydock) -> None:
