@@ -12,20 +12,21 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean, stdev
 
 from local import environments
+from tests.support.job import Job
 from vision import formats, splits
 from vision.formats import yolo_folder
+from vision.record import Dataset
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDS = 5
+FOLD_TIMEOUT_S = 3600
 STUDENT_T_95 = {2: 12.706, 3: 4.303, 5: 2.776, 10: 2.262}
 SETTINGS = {"img-size": "320", "epochs": "40", "batch-size": "8", "patience": "0"}
 
@@ -40,12 +41,8 @@ def main() -> int:
         for number, (train, held_out) in enumerate(folds[: options.only or None], start=1):
             started = time.monotonic()
             with tempfile.TemporaryDirectory(prefix="fold-") as folder:
-                data = Path(folder) / "input" / "data" / "train"
-                data.mkdir(parents=True)
-                yolo_folder.save(data, train, held_out, polygons=True)
-                scores.append(
-                    _train(Path(folder), {"pretrained": pretrained, "task": options.task, **_settings(options)})
-                )
+                settings = {"pretrained": pretrained, "task": options.task, **_settings(options)}
+                scores.append(_train(Path(folder), train, held_out, settings))
             minutes.append((time.monotonic() - started) / 60)
             print(f"pretrained={pretrained} fold {number}: mAP50 {scores[-1]:.3f} ({minutes[-1]:.1f} min)", flush=True)
         print(f"pretrained={pretrained}: {_interval(scores)}, {max(minutes):.1f} min for the longest fold", flush=True)
@@ -67,19 +64,15 @@ def _settings(options: argparse.Namespace) -> dict[str, str]:
     return SETTINGS | dict(pair.split("=", 1) for pair in options.hp)
 
 
-def _train(base: Path, hyperparameters: dict[str, str]) -> float:
+def _train(base: Path, train: Dataset, held_out: Dataset, hyperparameters: Mapping[str, str]) -> float:
     """Box mAP50 of the last epoch on the held-out fold."""
-    config = base / "input" / "config"
-    config.mkdir(parents=True)
-    (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
-    for name in ("model", "output", "checkpoints"):
-        (base / name).mkdir()
-    command = [environments.ensure("pytorch"), ROOT / "entrypoints" / "yolo.py", "train"]
-    environ = os.environ | {"SAGEMAKER_BASE_DIR": str(base)}
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    job = Job(base, environments.ensure("pytorch"))
+    yolo_folder.save(base / "input" / "data" / "train", train, held_out, polygons=True)
+    job.configure(**hyperparameters)
+    done = job.run(timeout_s=FOLD_TIMEOUT_S)
     if done.returncode:
         sys.exit(done.stdout[-2000:] + done.stderr[-4000:])
-    return float(json.loads((base / "output" / "data" / "metrics.json").read_text())["last"]["validation:mAP50"])
+    return float(json.loads(job.output("metrics.json").read_text())["last"]["validation:mAP50"])
 
 
 def _interval(scores: list[float]) -> str:

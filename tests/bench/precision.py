@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import statistics
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 from local import environments
+from tests.support.job import ENTRYPOINTS, Job
 
-ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = {"img-size": "320", "batch-size": "8", "epochs": "4", "mosaic": "0"}
+SETTINGS = {"img_size": "320", "batch_size": "8", "epochs": "4", "mosaic": "0"}
 EPOCH_SECONDS = re.compile(r"name=train:epoch_seconds value=(\S+);")
 
 
@@ -23,7 +22,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="precision-") as folder:
         samples = Path(folder) / "samples"
         command = [python, "-m", "vision.samples", samples, "--images", "64"]
-        subprocess.run(command, cwd=ROOT / "entrypoints", check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command, cwd=ENTRYPOINTS, check=True, stdout=subprocess.DEVNULL)
         seconds = {name: _epoch(python, Path(folder) / name, samples, name) for name in ("fp32", "bf16")}
     for name, median in seconds.items():
         print(f"{f'YOLO, an epoch of 52 images at 320 px in {name}':58} {median:7.3f} s", flush=True)
@@ -31,13 +30,12 @@ def main() -> None:
 
 
 def _epoch(python: Path, base: Path, samples: Path, precision: str) -> float:
-    for name in ("input/config", "input/data", "model", "output", "checkpoints"):
-        (base / name).mkdir(parents=True)
-    (base / "input" / "data" / "train").symlink_to(samples)
-    (base / "input" / "config" / "hyperparameters.json").write_text(json.dumps(SETTINGS | {"precision": precision}))
-    environ = os.environ | {"SAGEMAKER_BASE_DIR": str(base)}
-    program = [python, ROOT / "entrypoints" / "yolo.py", "train"]
-    done = subprocess.run(program, env=environ, capture_output=True, text=True, check=True)
+    job = Job(base, python)
+    job.channel("train", samples)
+    job.configure(**SETTINGS, precision=precision)
+    done = job.run()
+    if done.returncode:
+        sys.exit(done.stderr)
     return statistics.median([float(text) for text in EPOCH_SECONDS.findall(done.stdout)][1:])
 
 
