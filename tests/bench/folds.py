@@ -27,7 +27,7 @@ from vision.record import Dataset
 
 FOLDS = 5
 FOLD_TIMEOUT_S = 3600
-STUDENT_T_95 = {2: 12.706, 3: 4.303, 5: 2.776, 10: 2.262}
+STUDENT_T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
 SETTINGS = {"img-size": "448", "epochs": "80", "batch-size": "8", "patience": "0"}
 
 
@@ -38,7 +38,9 @@ def main() -> int:
     folds = splits.k_folds(dataset, options.folds, seed=0)
     for pretrained in options.pretrained.split(","):
         scores, minutes = [], []
-        for number, (train, held_out) in enumerate(folds[: options.only or None], start=1):
+        for number, (train, held_out) in enumerate(folds, start=1):
+            if options.only and number not in options.only:
+                continue
             started = time.monotonic()
             with tempfile.TemporaryDirectory(prefix="fold-") as folder:
                 settings = {"pretrained": pretrained, "task": options.task, **_settings(options)}
@@ -55,7 +57,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--task", default="detect", choices=("detect", "segment"))
     parser.add_argument("--pretrained", default="starter,none", help="comma-separated")
     parser.add_argument("--folds", type=int, default=FOLDS)
-    parser.add_argument("--only", type=int, default=0, help="run the first N folds only")
+    parser.add_argument("--only", type=int, nargs="+", default=[], metavar="N", help="run these folds only, from 1")
     parser.add_argument("--hp", action="append", default=[], metavar="NAME=VALUE")
     return parser.parse_args()
 
@@ -79,7 +81,7 @@ def _interval(scores: list[float]) -> str:
     """Mean and 95 % interval of the mean by Student's t."""
     if len(scores) < 2:
         return f"mAP50 {mean(scores):.3f}"
-    half = STUDENT_T_95.get(len(scores), 2.0) * stdev(scores) / math.sqrt(len(scores))
+    half = STUDENT_T_95[len(scores)] * stdev(scores) / math.sqrt(len(scores))
     return f"mAP50 {mean(scores):.3f} ± {half:.3f} (95 % interval of the mean over {len(scores)} folds)"
 
 
