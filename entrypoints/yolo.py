@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -258,9 +257,10 @@ def save_model(run: Run[Hyperparameters]) -> None:
 
 def load_model(folder: Path, scratch: Path, device: str = "auto") -> Model:
     """A trained model folder, loaded without unpickling."""
-    metadata = artefact.read(folder)
+    from training import model_folder
+
+    metadata = model_folder.metadata(folder, MODELS)
     prepare_ultralytics(scratch)
-    from safetensors.torch import load_file
     from ultralytics import YOLO
 
     from training import devices
@@ -270,7 +270,7 @@ def load_model(folder: Path, scratch: Path, device: str = "auto") -> Model:
     task, architecture, classes = metadata["task"], metadata["architecture"], metadata["classes"]
     yolo = YOLO(f"{file_stem(architecture, task)}.yaml", task=task, verbose=False)
     model = new_model(architecture, task, len(classes))
-    model.load_state_dict(load_file(folder / "model.safetensors"))
+    model_folder.load_weights(model, folder)
     model.names = dict(enumerate(classes))
     model.args = yolo.model.args
     yolo.model = model.float().eval()
@@ -304,9 +304,9 @@ def export(options: argparse.Namespace) -> None:
     """Write the model as TorchScript beside its metadata.json."""
     with verbs.scratch_folder() as scratch:
         model = load_model(options.model, scratch)
-        options.out.mkdir(parents=True, exist_ok=True)
+        verbs.make_folder(options.out)
         model.export(options.out / "model.torchscript")
-    shutil.copyfile(options.model / "metadata.json", options.out / "metadata.json")
+    (options.out / "metadata.json").write_bytes((options.model / "metadata.json").read_bytes())
     print(options.out / "model.torchscript")
 
 

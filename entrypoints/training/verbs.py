@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from optml import serving
+from optml.errors import Refusal
 
 if TYPE_CHECKING:
     from vision.images import Array
@@ -57,6 +59,18 @@ def evaluation_set(options: argparse.Namespace, classes: list[str]) -> Dataset:
     from vision import formats, record
 
     return record.aligned(formats.load(options.data, prefer=options.manifest), classes)
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder that a verb writes to; Refusal where it cannot be made or written to."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refusal(
+            f"the folder {path} cannot be made: {error.strerror}", "give another folder to write to"
+        ) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise Refusal(f"the folder {path} cannot be written to", "give another folder to write to")
 
 
 @contextlib.contextmanager

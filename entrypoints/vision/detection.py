@@ -65,9 +65,16 @@ def _tell(dataset: Dataset, role: str) -> None:
 
 
 def _check(dataset: Dataset, role: str, masks: bool) -> None:
+    if not dataset.samples:
+        raise Refusal(
+            f"the {role} set is empty: {dataset.file} puts no image into it", f"name the images of its {role} part"
+        )
     if not any(sample.instances for sample in dataset.samples):
         raise Refusal(
-            f"the {role} set has no annotated object", "check the manifest, or give a larger validation-fraction"
+            f"none of the {len(dataset.samples)} images of the {role} set has an annotated object ({dataset.file})",
+            "annotate some of them, or give a larger validation-fraction",
         )
     if masks and not dataset.has_masks:
-        raise Refusal(f"the {role} set has boxes without masks, which task=segment needs", "use task=detect")
+        raise Refusal(
+            f"the {role} set has boxes without masks, which task=segment needs ({dataset.file})", "use task=detect"
+        )

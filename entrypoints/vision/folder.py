@@ -40,6 +40,21 @@ class Folder:
         return path.relative_to(self.root).as_posix()
 
 
+def is_file(path: Path) -> bool:
+    """Whether that file exists; False also for a path no system takes, where Path.is_file raises (too long, say)."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """Whether that folder exists; False also for a path that no system takes."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def shortened(text: str, longest: int = 160) -> str:
+    """What errors quote of a text: all of it, or its two ends."""
+    return text if len(text) <= longest else f"{text[: longest // 2]}…{text[-longest // 2 :]}"
+
+
 def reason(error: Exception) -> str:
     """What an exception says, without the path that the system adds to it."""
     return getattr(error, "strerror", None) or str(error)

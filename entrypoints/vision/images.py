@@ -26,6 +26,8 @@ Array = NDArray[np.uint8]  # (H, W, 3) RGB
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 ORIENTATION = 0x0112
+UNDECODABLE = (OSError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError)
+"""What Pillow raises for a file that is no image, or a broken one."""
 
 
 def open_image(path: Path, shown: str = "") -> Array:
@@ -86,7 +88,7 @@ def opened(path: Path, shown: str = "") -> Iterator[Image.Image]:
             yield image
     except FileNotFoundError:
         raise Refusal(f"no such image: {shown or path}", "check the path in the annotation") from None
-    except (OSError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError) as error:
+    except UNDECODABLE as error:
         cause = "not an image that can be read" if isinstance(error, UnidentifiedImageError) else reason(error)
         raise Refusal(
             f"image {shown or path} does not decode: {cause}", "replace the file or remove its annotation"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Mask = NDArray[np.bool_]
 Ring = NDArray[np.float64]  # (N, 2) x, y
 MINIMUM_AREA_PX = 16
+LONGEST_RUN_BITS = 60
 
 
 class Rle(TypedDict):
@@ -49,10 +50,10 @@ def decode(rle: Rle) -> Mask:
     """The (H, W) mask of run lengths; ValueError if they do not fill it."""
     height, width = rle["size"]
     counts = rle["counts"]
-    runs = np.asarray(_unpack(counts) if isinstance(counts, str) else counts, np.int64)
-    if (runs < 0).any() or runs.sum() != height * width:
-        raise ValueError(f"run lengths add up to {runs.sum()}, not to {height} x {width}")
-    flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    runs = _unpack(counts) if isinstance(counts, str) else counts
+    if min(runs, default=0) < 0 or sum(runs) != height * width:
+        raise ValueError(f"run lengths add up to {sum(runs)}, not to {height} x {width}")
+    flat = np.repeat(np.arange(len(runs)) % 2 == 1, np.array(runs, np.int64))
     return np.ascontiguousarray(flat.reshape(width, height).T)
 
 
@@ -222,6 +223,8 @@ def _unpack(text: str) -> list[int]:
         code = ord(character) - 48
         if not 0 <= code < 64:
             raise ValueError(f"{character!r} is no character of COCO run lengths")
+        if shift > LONGEST_RUN_BITS:
+            raise ValueError("a run length has too many characters")
         value |= (code & 0x1F) << shift
         shift += 5
         if not code & 0x20:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import json
-import struct
-import zlib
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from optml.errors import Refusal
 from optml.serving import Predictor, UnsupportedMediaType
-from vision import images
+from vision import documents, images
+from vision.folder import shortened
 
 Array = NDArray[np.uint8]
 ACCEPTED = ("image/jpeg", "image/png", "application/x-npy", "application/json")
+LONGEST_HEADER = 1024  # characters; that of an image has about 60
 
 
 def predictor(predict: Callable[[Array], list[dict[str, Any]]]) -> Predictor:
@@ -52,33 +53,45 @@ def _decode(body: bytes) -> Array:
             return images.to_rgb(image)
     except UnidentifiedImageError as error:
         raise Refusal("the body is not a readable image", "send a JPEG or PNG file") from error
-    except (OSError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError) as error:
+    except images.UNDECODABLE as error:
         raise Refusal(f"the body is not a readable image: {error}", "send a whole JPEG or PNG file") from error
 
 
 def _from_npy(body: bytes) -> Array:
-    try:
-        array = np.load(io.BytesIO(body), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise Refusal(f"the body is not an npy file: {error}", "send what numpy.save writes") from error
-    if array.ndim == 2:
-        array = np.stack([array] * 3, axis=-1)
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
+    shape, column_by_column, dtype, start = _npy_header(body)
+    if dtype != np.uint8 or len(shape) not in (2, 3) or (*shape, 3)[2] != 3 or min(shape) < 1:
         raise Refusal(
-            f"the array is {array.dtype} {array.shape}",
+            f"the array is {shortened(f'{dtype} {shape}')}",
             "send uint8 of shape (height, width, 3), RGB, or (height, width)",
         )
-    return np.ascontiguousarray(array)
+    if math.prod(shape) != len(body) - start:
+        raise Refusal(
+            f"the npy header says {shortened(str(shape))}, but {len(body) - start} bytes follow it",
+            "send what numpy.save writes, whole",
+        )
+    array = np.frombuffer(body, np.uint8, offset=start).reshape(shape, order="F" if column_by_column else "C")
+    return np.stack([array] * 3, axis=-1) if array.ndim == 2 else np.array(array, order="C")
+
+
+def _npy_header(body: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Shape, whether in Fortran order, type, and the offset of the first element."""
+    stream = io.BytesIO(body)
+    npy: Any = npy_format  # untyped in numpy's stubs
+    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    try:
+        return *readers[npy.read_magic(stream)](stream, max_header_size=LONGEST_HEADER), stream.tell()
+    except Exception as error:  # numpy lets through what Python's parser raises: TokenError, RecursionError, …
+        raise Refusal(
+            "the body does not begin with an npy header", "send what numpy.save writes; an npz is not read"
+        ) from error
 
 
 def _from_json(body: bytes) -> Array:
-    try:
-        document = json.loads(body)
-    except ValueError as error:
-        raise Refusal(f"the body is not JSON: {error}", 'send {"image": "<base64>"}') from error
+    document = documents.from_json(body, "body", 'send {"image": "<base64>"}')
     if not isinstance(document, dict) or not isinstance(document.get("image"), str):
         raise Refusal('the JSON has no string "image"', 'send {"image": "<base64 of a JPEG or PNG file>"}')
     try:
-        return _decode(base64.b64decode(document["image"], validate=True))
-    except binascii.Error as error:
+        content = base64.b64decode(document["image"], validate=True)
+    except ValueError as error:
         raise Refusal(f'"image" is not base64: {error}', "encode the file's bytes with base64") from error
+    return _decode(content)

@@ -62,6 +62,7 @@ class Dataset:
     has_masks: bool  # every instance has a mask, and there is at least one
     notes: tuple[str, ...] = ()
     origin: str = ""  # what errors put before a sample's name: the channel, or the folder as it was typed
+    file: str = ""  # what errors call the annotation file
 
     def subset(self, samples: Sequence[Sample]) -> Dataset:
         return replace(self, samples=tuple(samples))
@@ -71,11 +72,13 @@ class Dataset:
         return f"{self.origin}/{sample.name}" if self.origin else sample.name
 
 
-def build(classes: Sequence[str], samples: Sequence[Sample], notes: Sequence[str] = (), origin: str = "") -> Dataset:
+def build(
+    classes: Sequence[str], samples: Sequence[Sample], notes: Sequence[str] = (), origin: str = "", file: str = ""
+) -> Dataset:
     """The data set of `samples`; refuses two samples of one image, which would leak between splits."""
     instances = [instance for sample in samples for instance in sample.instances]
     has_masks = bool(instances) and all(instance.polygons or instance.rle for instance in instances)
-    dataset = Dataset(tuple(classes), tuple(samples), has_masks, tuple(notes), origin)
+    dataset = Dataset(tuple(classes), tuple(samples), has_masks, tuple(notes), origin, file)
     first: dict[str, Sample] = {}
     for sample in samples:
         other = first.setdefault(sample.name, sample)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optml.errors import Refusal
-from vision.folder import Folder
+from vision.folder import Folder, is_folder
 from vision.formats.manifest import common_root, references
 from vision.formats.resolve import visible
 
@@ -36,7 +36,7 @@ def load(path: Path, prefer: str = "", channel: str = "") -> Dataset:
     from vision.formats import coco, lookout, yolo_folder
 
     folder = Folder(path, channel)
-    if not path.is_dir():
+    if not is_folder(path):
         raise Refusal(f"no such folder: {folder}", "give the folder that holds the images and their annotations")
     if not images.find(path):
         raise Refusal(

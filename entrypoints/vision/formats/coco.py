@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from optml.errors import Refusal
-from vision import images, masks
-from vision.folder import Folder, reason
+from vision import documents, images, masks
+from vision.folder import Folder, shortened
 from vision.formats.resolve import Resolver
 from vision.record import Box, Dataset, Instance, Polygon, Sample, build
 
@@ -53,16 +53,12 @@ def load(file: Path, folder: Folder) -> Dataset:
             f"annotation of image {stray['image_id']}, which is not among images ({_where(shown, stray)})",
             "remove the annotation or add the image",
         )
-    return build(classes, samples, _notes(reading), folder.label)
+    return build(classes, samples, _notes(reading), folder.label, shown)
 
 
 def _read(file: Path, shown: str) -> Record:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise Refusal(f"not JSON: {error.msg} ({shown}:{error.lineno})", "write the file anew") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refusal(f"{shown} cannot be read: {reason(error)}", "save it as UTF-8") from error
+    text = documents.read_text(file, shown, "save it as UTF-8")
+    content = documents.from_json(text, shown, "write the file anew")
     for key in ("images", "annotations"):
         if not isinstance(content, dict) or not _are_records(content.get(key)):
             raise Refusal(f'{shown} has no list of objects "{key}"', "COCO needs images, categories and annotations")
@@ -73,7 +69,7 @@ def _read(file: Path, shown: str) -> Record:
         )
     for image in content["images"]:
         if not isinstance(image.get("id"), int | str) or not isinstance(image.get("file_name"), str):
-            raise Refusal(f"an image without id or file_name: {json.dumps(image)[:120]} ({shown})", "add both")
+            raise Refusal(f"an image without id or file_name: {shortened(json.dumps(image))} ({shown})", "add both")
     return dict(content)
 
 
@@ -117,10 +113,11 @@ def _sample(record: Record, annotations: list[Record], reading: _Reading) -> Sam
 def _instance(annotation: Record, size: tuple[int, int], reading: _Reading) -> Instance | None:
     """The instance of an annotation; None, counted, for one that is left out."""
     where, category = _where(reading.shown, annotation), annotation.get("category_id")
-    if category not in reading.ids:
+    if not isinstance(category, int | float) or category not in reading.ids:
         known = ", ".join(str(identity) for identity in reading.ids)
         raise Refusal(
-            f"category_id {category} is not among categories {known} ({where})", "correct it or add a category"
+            f"category_id {shortened(json.dumps(category))} is not among categories {known} ({where})",
+            "correct it or add a category",
         )
     if annotation.get("iscrowd"):
         reading.crowds += 1
@@ -145,7 +142,7 @@ def _box(bbox: object, polygons: tuple[Polygon, ...] | None, where: str) -> Box:
         low, high = points.min(axis=0), points.max(axis=0)
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(_is_number(value) for value in bbox):
-        raise Refusal(f"bbox is {json.dumps(bbox)} ({where})", "write [x, y, width, height] in pixels")
+        raise Refusal(f"bbox is {shortened(json.dumps(bbox))} ({where})", "write [x, y, width, height] in pixels")
     x, y, w, h = bbox
     if w < 0 or h < 0:
         raise Refusal(f"bbox {bbox} has a negative size ({where})", "write [x, y, width, height] in pixels")

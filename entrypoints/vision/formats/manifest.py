@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from optml.errors import Refusal
-from vision.folder import Folder, reason
+from vision import documents
+from vision.folder import Folder, shortened
 from vision.formats.resolve import Resolver
 
 LEVELS = 3  # how many folders above a manifest its references are looked for
@@ -34,15 +35,11 @@ def read(manifest: Path, shown: str = "") -> Iterator[Line]:
     `shown` is what errors call the file: by default its path.
     """
     shown = shown or str(manifest)
-    try:
-        text = manifest.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refusal(
-            f"manifest {shown} cannot be read: {reason(error)}", "save it as UTF-8, one JSON object a line"
-        ) from error
+    text = documents.read_text(manifest, f"manifest {shown}", "save it as UTF-8, one JSON object a line")
     for number, content in enumerate(text.split("\n"), 1):
         if content.strip():
-            yield _line(content, f"{shown}:{number}")
+            entry = documents.from_json(content, shown, "write one JSON object a line", number)
+            yield _line(entry, f"{shown}:{number}")
 
 
 def references(manifest: Path) -> list[Path]:
@@ -74,13 +71,7 @@ def _gather(manifest: Path) -> tuple[Path, list[Path]]:
     raise missing or Refusal(f"manifest {manifest} has no folder above it", "move it into a folder with its images")
 
 
-def _line(content: str, where: str) -> Line:
-    try:
-        entry = json.loads(content)
-    except json.JSONDecodeError as error:
-        raise Refusal(
-            f"not JSON: {error.msg} at column {error.colno} ({where})", "write one JSON object a line"
-        ) from error
+def _line(entry: Any, where: str) -> Line:
     if not isinstance(entry, dict) or not isinstance(entry.get("source-ref"), str):
         raise Refusal(f'no "source-ref" ({where})', 'every line needs {"source-ref": "path or s3:// of an image", ...}')
     kinds = _attributes(entry, where)
@@ -102,7 +93,7 @@ def _attributes(entry: dict[str, Any], where: str) -> dict[str, str]:
         kind = str(metadata["type"]).rpartition("/")[2]
         if kind not in (CLASSIFICATION, SEGMENTATION):
             raise Refusal(
-                f'"{key}" is of type {metadata["type"]!r} ({where})',
+                f'"{key}" is of type {shortened(repr(metadata["type"]))} ({where})',
                 f"types that are read: groundtruth/{CLASSIFICATION}, groundtruth/{SEGMENTATION}",
             )
         if kind in kinds:
@@ -137,7 +128,7 @@ def _colors(metadata: dict[str, Any], where: str) -> dict[tuple[int, int, int], 
         digits = str(code).removeprefix("#")
         if not isinstance(name, str) or not name.strip() or len(digits) != 6 or not _is_hex(digits):
             raise Refusal(
-                f'entry "{key}" of the internal-color-map is {json.dumps(entry)} ({where})',
+                f'entry "{key}" of the internal-color-map is {shortened(json.dumps(entry))} ({where})',
                 'write {"class-name": "cracked", "hex-color": "#23A436"}',
             )
         color = (int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16))

@@ -11,10 +11,10 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from optml.errors import Refusal
-from vision.folder import Folder
+from vision.folder import Folder, is_file, shortened
 
 
 class Resolver:
@@ -33,7 +33,7 @@ class Resolver:
             raise Refusal(f"{kind} reference {reference!r} names no file ({where})", "write the path of a file")
         for folder in self._folders:
             candidate = Path(os.path.normpath(folder.joinpath(*parts)))
-            if candidate.is_relative_to(self._channel) and candidate.is_file():
+            if candidate.is_relative_to(self._channel) and is_file(candidate):
                 return candidate
         return self._find_suffix(reference, parts, where, kind)
 
@@ -44,13 +44,13 @@ class Resolver:
         fitting = [path for path in named if _shared(path, parts) == best]
         if not fitting:
             raise Refusal(
-                f"no {kind} {reference} ({where}; looked in {self._folder})",
+                f"no {kind} {shortened(reference)} ({where}; looked in {self._folder})",
                 f"add the file to {self._folder} or correct {where}",
             )
         if len(fitting) > 1:
             names = ", ".join(self._folder.show(path) for path in fitting)
             raise Refusal(
-                f"{kind} {reference} could be any of {names} ({where})",
+                f"{kind} {shortened(reference)} could be any of {names} ({where})",
                 "write enough of the path to tell them apart",
             )
         self.by_suffix.append(reference)
@@ -81,7 +81,7 @@ def _parts(reference: str) -> tuple[str, ...]:
     if text.startswith("s3://"):
         text = text[len("s3://") :].partition("/")[2]
     elif text.startswith("file://"):
-        text = unquote(urlsplit(text).path)
+        text = unquote(text[len("file://") :].partition("/")[2])
     return tuple(part for part in PurePosixPath(text.replace("\\", "/")).parts if part != "/")
 
 

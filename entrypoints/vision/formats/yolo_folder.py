@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,12 +15,11 @@ from typing import Any
 import yaml
 
 from optml.errors import Refusal
-from vision import images
-from vision.folder import Folder, reason
-from vision.formats import yolo_label
+from vision import documents, images
+from vision.folder import Folder
+from vision.formats import yolo_label, yolo_parts
 from vision.record import Dataset, Sample, build
 
-SPLITS = {"train": "train", "val": "validation", "test": "test"}
 SMALLEST_PX = 10  # Ultralytics leaves smaller images out
 END_OF_JPEG = b"\xff\xd9"
 
@@ -43,18 +41,16 @@ def load(file: Path, folder: Folder) -> Dataset:
     shown = folder.show(file)
     settings = _settings(file, shown)
     reading = _Reading(folder, shown, _classes(settings, shown))
-    root = _root(settings, file)
     samples = []
-    for split, key in _parts(settings):
-        for path in _images(settings.get(key) if key else "images", key, root, reading):
-            samples.append(_sample(path, split, reading))
+    for split, pictures in yolo_parts.read(settings, file, folder):
+        samples += [_sample(path, split, reading) for path in pictures]
     _check_parts(samples, reading)
     if samples and reading.unlabelled == len(samples):
         raise Refusal(
             f"none of {len(samples)} images has a label file (looked for {samples[0].source})",
             "put labels/ beside images/",
         )
-    return build(reading.classes, samples, _notes(reading), folder.label)
+    return build(reading.classes, samples, _notes(reading), folder.label, shown)
 
 
 def save(folder: Path, train: Dataset, validation: Dataset, *, polygons: bool) -> Path:
@@ -101,10 +97,8 @@ def flat_names(dataset: Dataset) -> list[str]:
 
 
 def _settings(file: Path, shown: str) -> dict[str, Any]:
-    try:
-        settings = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise Refusal(f"{shown} does not parse: {' '.join(reason(error).split())}", "write it as YAML") from error
+    text = documents.read_text(file, shown, "save it as UTF-8")
+    settings = documents.from_yaml(text, shown, "correct it: names: and train: at least")
     if not isinstance(settings, dict):
         raise Refusal(f"{shown} is no mapping", "write names: and train: at least")
     return settings
@@ -120,53 +114,12 @@ def _classes(settings: dict[str, Any], shown: str) -> tuple[str, ...]:
         raise Refusal(f"{shown} has no names", "add names: [first class, second class]")
     if "nc" in settings and settings["nc"] != len(names):
         raise Refusal(f"{shown} says nc: {settings['nc']} but lists {len(names)} names", "make the two agree")
+    if any(isinstance(name, dict | list) for name in names):
+        raise Refusal(f"names of {shown} holds a list in place of a class name", "write one name a class")
     classes = tuple(str(name) for name in names)
     if len(set(classes)) < len(classes):
         raise Refusal(f"{shown} lists a class name twice: {', '.join(classes)}", "give each class its own name")
     return classes
-
-
-def _root(settings: dict[str, Any], file: Path) -> Path:
-    """`path` of data.yaml where that folder exists beside it, else the folder of data.yaml (it was made elsewhere)."""
-    declared = settings.get("path")
-    here = file.absolute().parent
-    return here / declared if isinstance(declared, str) and (here / declared).is_dir() else here
-
-
-def _parts(settings: dict[str, Any]) -> list[tuple[str, str]]:
-    """(split, key in data.yaml); with none of the keys, all of images/ without a split."""
-    return [(split, key) for key, split in SPLITS.items() if settings.get(key)] or [("", "")]
-
-
-def _images(value: object, key: str, root: Path, reading: _Reading) -> Iterator[Path]:
-    folder = reading.folder
-    for entry in value if isinstance(value, list) else [value]:
-        path = _existing(root, str(entry))
-        if path is None:
-            what = f'"{key}: {entry}" of {reading.shown}' if key else f"a folder images/ beside {reading.shown}"
-            raise Refusal(
-                f"{what} does not exist (looked in {folder.show(root)})", "write the path relative to data.yaml"
-            )
-        if path.is_dir():
-            yield from images.find(path)
-            continue
-        for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
-            if not line.strip():
-                continue
-            image = _existing(path.parent, line.strip()) or _existing(root, line.strip())
-            if image is None:
-                raise Refusal(
-                    f"no image {line.strip()} ({folder.show(path)}:{number})", "correct the line or add the image"
-                )
-            yield image
-
-
-def _existing(root: Path, entry: str) -> Path | None:
-    """The path of an entry below `root`; `../images`, which Roboflow writes for `images`, counts as such."""
-    for candidate in (root / entry, root / entry.removeprefix("../")):
-        if candidate.exists():
-            return Path(os.path.normpath(candidate))
-    return None
 
 
 def _check_parts(samples: list[Sample], reading: _Reading) -> None:
@@ -191,10 +144,7 @@ def _sample(path: Path, split: str, reading: _Reading) -> Sample:
     if not label.is_file():
         reading.unlabelled += 1
         return Sample(path, name, width, height, (), where, split)
-    try:
-        lines = label.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise Refusal(f"{where} is no text file: {error}", "write one line an object: class cx cy w h") from error
+    lines = documents.read_text(label, where, "write one line an object: class cx cy w h").splitlines()
     instances = []
     seen: set[str] = set()
     for number, line in enumerate(lines, 1):

@@ -8,6 +8,7 @@ import numpy as np
 
 from optml.errors import Refusal
 from vision import masks
+from vision.folder import shortened
 from vision.record import Instance, Polygon
 
 TOLERANCE = 0.01  # how far beyond 0..1 a coordinate may lie, as in Ultralytics; it is clipped
@@ -22,7 +23,7 @@ def parse(line: str, where: str, size: tuple[int, int], classes: Sequence[str]) 
     pixels = np.array(size, float)
     (x1, y1), (x2, y2) = (inside * pixels).tolist()
     if x2 <= x1 or y2 <= y1:
-        raise Refusal(f"an object without area: {line} ({where})", "remove the line or correct its size")
+        raise Refusal(f"an object without area: {shortened(line)} ({where})", "remove the line or correct its size")
     outline = None if polygon is None else (np.clip(polygon, 0, 1) * pixels,)
     clipped = bool((np.abs(corners - inside) * pixels > 1).any())
     return Instance(class_id, (x1, y1, x2, y2), size[::-1], outline), clipped
@@ -48,7 +49,9 @@ def _numbers(line: str, where: str, classes: Sequence[str]) -> tuple[int, Polygo
     try:
         values = [float(column) for column in columns]
     except ValueError:
-        raise Refusal(f"not a number in {line!r} ({where})", "write class cx cy w h, normalised to 0..1") from None
+        raise Refusal(
+            f"not a number in {shortened(repr(line))} ({where})", "write class cx cy w h, normalised to 0..1"
+        ) from None
     if len(values) != 5 and (len(values) < 7 or len(values) % 2 == 0):
         raise Refusal(
             f"{len(values)} columns ({where})",
@@ -56,13 +59,14 @@ def _numbers(line: str, where: str, classes: Sequence[str]) -> tuple[int, Polygo
         )
     if values[0] not in range(len(classes)):
         raise Refusal(
-            f"class {columns[0]}, but data.yaml names {len(classes)} ({where})",
+            f"class {shortened(columns[0])}, but data.yaml names {len(classes)} ({where})",
             f"use {', '.join(f'{index} for {name}' for index, name in enumerate(classes))}",
         )
     numbers = np.array(values[1:])
     if not np.isfinite(numbers).all() or numbers.min() < -TOLERANCE or numbers.max() > 1 + TOLERANCE:
         raise Refusal(
-            f"a coordinate outside 0..1: {line} ({where})", "divide x by the image's width and y by its height"
+            f"a coordinate outside 0..1: {shortened(line)} ({where})",
+            "divide x by the image's width and y by its height",
         )
     return int(values[0]), numbers
 

@@ -86,6 +86,9 @@ def test_crowds_empty_boxes_and_boxes_that_stick_out_are_noted(tmp_path):
     ("changes", "match"),
     [
         ({"category_id": 1}, "category_id 1 is not among categories 3, 7"),
+        ({"category_id": [1]}, r"category_id \[1\] is not among categories 3, 7"),
+        ({"bbox": [10**90, 1, 10**90, 1]}, "outside the 80x40 image"),
+        ({"bbox": [1e308, 1, 1e308, 1]}, "outside the 80x40 image"),
         ({"image_id": 9}, "image 9, which is not among images"),
         ({"image_id": None}, "no image_id"),
         ({"bbox": [1, 2, 3]}, r"bbox is \[1, 2, 3\]"),
@@ -95,6 +98,9 @@ def test_crowds_empty_boxes_and_boxes_that_stick_out_are_noted(tmp_path):
         ({"segmentation": [[1, 2, 3, 4]]}, "segmentation does not parse"),
         ({"segmentation": {"size": [80, 40], "counts": [3200]}}, r"size \[80, 40\], not \[40, 80\]"),
         ({"segmentation": {"size": [40, 80], "counts": [3, 4]}}, "run lengths add up to 7"),
+        ({"segmentation": {"size": [40, 80], "counts": [10**30]}}, f"run lengths add up to {10**30}"),
+        ({"segmentation": {"size": [40, 80], "counts": [2**63, -(2**63) + 3200]}}, "run lengths add up to 3200"),
+        ({"segmentation": {"size": [40, 80], "counts": "o" * 5000}}, "a run length has too many characters"),
         ({"segmentation": {"size": [40, 80]}}, "without counts"),
     ],
 )
@@ -124,3 +130,19 @@ def test_json_that_does_not_parse_is_refused_by_line(tmp_path):
     channel = coco(tmp_path)
     (channel / "instances.json").write_text('{\n"images": [],\n"annotations": [}\n')
     refused(channel, r"not JSON: .*\(train/instances\.json:3\)")
+
+
+@pytest.mark.parametrize(
+    ("value", "match"),
+    [
+        ("[" * 100_000, "nested too deep"),
+        ("[" * 50 + "]" * 50, "nested too deep"),
+        ("9" * 5000, "a number of 5000 digits"),
+        (str(10**400), "a number of 401 digits"),
+        ('"\\ud800"', "surrogates not allowed"),
+    ],
+)
+def test_json_that_nothing_can_be_done_with_is_refused_by_file(tmp_path, value, match):
+    channel = coco(tmp_path)
+    (channel / "instances.json").write_text(f'{{"images": [], "annotations": [{{"bbox": [{value}, 1, 1, 1]}}]}}')
+    refused(channel, rf"{match}.*\(train/instances\.json\)")

@@ -137,13 +137,32 @@ def outside(channel: Path) -> str:
     return 'image train/../other/x.jpg lies outside channel "train"'
 
 
+def only_a_validation_part(channel: Path) -> str:
+    shutil.rmtree(channel / "manifests")
+    (channel / "labels").mkdir()
+    for image in channel.rglob("*.jpg"):
+        (channel / "labels" / image.name).with_suffix(".txt").write_text("0 .5 .5 .1 .1\n")
+    next(channel.glob("*images")).rename(channel / "images")
+    (channel / "data.yaml").write_text("names: [cracked]\nval: images\n")
+    return "the train set is empty: train/data.yaml puts no image into it"
+
+
+def no_object(channel: Path) -> str:
+    lines = (channel / TEMPLATE).read_text().splitlines()
+    (channel / TEMPLATE).write_text("".join(f"{line}\n" for line in lines if '"anomaly-mask-ref"' not in line))
+    return f"images of the train set has an annotated object (train/{TEMPLATE})"
+
+
 def empty(channel: Path) -> str:
     shutil.rmtree(channel)
     channel.mkdir()
     return 'no images in channel "train"'
 
 
-@pytest.mark.parametrize("damage", [break_image, remove_image, break_line, write_latin, coco, yolo, outside, empty])
+@pytest.mark.parametrize(
+    "damage",
+    [break_image, remove_image, break_line, write_latin, coco, yolo, outside, empty, only_a_validation_part, no_object],
+)
 def test_errors_name_the_channel_and_the_path_in_it(tmp_path, cookies, damage: Callable[[Path], str]):
     channel = tmp_path / "job/input/data/train"
     shutil.copytree(cookies, channel)

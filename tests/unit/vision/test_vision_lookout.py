@@ -208,6 +208,13 @@ def test_a_classification_manifest_is_refused_for_what_it_is(channel):
             r"object-detection.*template\.manifest:2",
         ),
         ('{"source-ref": "a.jpg", "anomaly-mask-ref": "a.png"}', r"lacks its .*template\.manifest:2"),
+        ('{"source-ref": ' + "[" * 100_000, r"nested too deep \(train/manifests/template\.manifest:2\)"),
+        ('{"source-ref": "a.jpg", "x": ' + "[" * 50 + "]" * 50 + "}", r"nested too deep \(.*template\.manifest:2\)"),
+        (f'{{"source-ref": "a.jpg", "x": {"9" * 5000}}}', r"a number of 5000 digits \(.*template\.manifest:2\)"),
+        ('{"source-ref": "a.jpg", "x": "\\ud800"}', r"surrogates not allowed \(.*template\.manifest:2\)"),
+        ('{"source-ref": "file://[bad/0.png"}', r"no image file://\[bad/0\.png \(.*template\.manifest:2"),
+        (f'{{"source-ref": "{"a" * 5000}"}}', r"^no image a{80}…a{80} \(train/manifests/template\.manifest:2"),
+        (f'{{"source-ref": "{"a/" * 2500}"}}', r"^no image .{161} \(train/manifests/template\.manifest:2"),
     ],
 )
 def test_a_line_that_does_not_parse_is_refused_by_file_and_line(channel, line, match):

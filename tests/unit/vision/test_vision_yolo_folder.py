@@ -114,6 +114,15 @@ def test_a_bad_label_line_is_refused_by_file_and_line(tmp_path, line, match):
         ({"names": ["a", "b"], "train": "images/gone"}, r'"train: images/gone" of train/data\.yaml does not exist'),
         ({"names": ["a", "b"], "train": "images", "val": "images"}, "in both the train and the validation part"),
         (["a"], "data.yaml is no mapping"),
+        ({"names": [["a"]]}, r"names of train/data\.yaml holds a list"),
+        (
+            {"names": ["a"], "train": "images/a.jpg"},
+            r'"train: images/a\.jpg" of train/data\.yaml is a single image',
+        ),
+        ({"names": ["a"], "train": "a" * 5000}, r'"train: a{80}…a{80}" of train/data\.yaml does not exist'),
+        ({"names": ["a"], "path": "a" * 5000, "train": "gone"}, r'"train: gone" of train/data\.yaml does not exist'),
+        ({"names": ["a"], "train": "images", "val": "labels"}, r'^"val: labels" of train/data\.yaml holds no images'),
+        ({"names": ["a"], "train": ["labels"]}, r"""^"train: \['labels'\]" of train/data\.yaml holds no images"""),
     ],
 )
 def test_a_data_yaml_that_contradicts_itself_is_refused(tmp_path, settings, match):
@@ -125,7 +134,33 @@ def test_a_data_yaml_that_does_not_parse_and_a_list_with_a_missing_image_are_ref
     (channel / "list.txt").write_text("images/a.jpg\nimages/gone.jpg\n")
     refused(channel, r"no image images/gone\.jpg \(train/list\.txt:2\)")
     (channel / "data.yaml").write_text("names: [a")
-    refused(channel, r"data\.yaml does not parse")
+    refused(channel, r"not YAML: .*\(train/data\.yaml:1\)")
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ("names: " + "[" * 100_000, "nested too deep"),
+        ("names: " + "[" * 50 + "]" * 50, "nested too deep"),
+        ("names: &again [*again]", "nested too deep"),
+        ("nc: " + "9" * 5000, "limit"),
+        ("nc: !!int ''", "index out of range"),
+        ("made: 2024-13-45", "month"),
+        ('names: ["\\ud800"]', "surrogates not allowed"),
+    ],
+)
+def test_yaml_that_nothing_can_be_done_with_is_refused_by_file(tmp_path, settings, match):
+    channel = folder(tmp_path, {"a.jpg": "0 .5 .5 .1 .1"})
+    (channel / "data.yaml").write_text(settings)
+    refused(channel, rf"{match}.*\(train/data\.yaml\)")
+
+
+@pytest.mark.parametrize("name", ["list.txt", "data.yaml", "labels/a.txt"])
+def test_text_that_is_not_utf_8_is_refused_by_file(tmp_path, name):
+    channel = folder(tmp_path, {"a.jpg": "0 .5 .5 .1 .1"}, {"names": ["a"], "train": "list.txt"})
+    (channel / "list.txt").write_text("images/a.jpg\n")
+    (channel / name).write_bytes(b"\xff\xd8\xe9")
+    refused(channel, rf"^train/{name} cannot be read: .*utf-8")
 
 
 def test_images_without_any_label_file_are_refused(tmp_path):

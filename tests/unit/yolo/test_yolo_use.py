@@ -135,6 +135,9 @@ def test_every_content_type_gives_the_same_answer(url: str, picture: Path) -> No
         (b"{}", "application/json", 400, '"image"'),
         (b"x", "text/csv", 415, "text/csv"),
         (b"\x93NUMPY", "application/x-npy", 400, "npy"),
+        (b"PK\x03\x04garbage", "application/x-npy", 400, "npy"),
+        (b"[" * 100_000, "application/json", 400, "nested too deep"),
+        ('{"image": "é"}'.encode(), "application/json", 400, "base64"),
     ],
 )
 def test_a_wrong_body_is_refused(url: str, body: bytes, content_type: str, status: int, said: str) -> None:

@@ -1,0 +1,56 @@
+"""A trained model folder, read back: its metadata checked, its weights put into the model that it describes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optml import artefact
+from optml.errors import Refusal
+
+if TYPE_CHECKING:
+    import torch
+
+TASKS = ("detect", "segment")
+WEIGHTS = "model.safetensors"
+_HINT = "unpack model.tar.gz again"
+
+
+def metadata(folder: Path, architectures: Collection[str]) -> dict[str, Any]:
+    """The metadata.json of a model of one of `architectures`; Refusal that names the value that is wrong.
+
+    Refuses a folder without weights too, all before torch is imported, which takes seconds.
+    """
+    found = artefact.read(folder)
+    sides, classes = found.get("input_size"), found.get("classes")
+    valid = {
+        "task": found.get("task") in TASKS,
+        "architecture": found.get("architecture") in tuple(architectures),
+        "classes": isinstance(classes, list) and bool(classes) and all(isinstance(name, str) for name in classes),
+        "input_size": isinstance(sides, list)
+        and len(sides) == 2
+        and all(isinstance(side_px, int) and side_px > 0 for side_px in sides),
+        "confidence": isinstance(found.get("confidence"), int | float),
+        "nms_iou": isinstance(found.get("nms_iou"), int | float),
+    }
+    for name, right in valid.items():
+        if not right:
+            fault = "is not one that a model can have" if name in found else "is missing"
+            raise Refusal(f'"{name}" {fault} ({folder / artefact.METADATA})', _HINT)
+    if not (folder / WEIGHTS).is_file():
+        raise Refusal(f"there is no {WEIGHTS} ({folder / WEIGHTS})", _HINT)
+    return found
+
+
+def load_weights(model: torch.nn.Module, folder: Path) -> None:
+    """Put the folder's weights into the model that its metadata describes; Refusal where they do not fit it."""
+    from training import weights
+
+    path = folder / WEIGHTS
+    try:
+        model.load_state_dict(weights.read(path))
+    except RuntimeError as error:
+        raise Refusal(
+            f"the weights are not those of the model that {artefact.METADATA} describes ({path})", _HINT
+        ) from error
