@@ -68,6 +68,14 @@ def job(engine: Any, cookies: Path, tmp_path: Path) -> Iterator[Job]:
     new.clear()
 
 
+@pytest.fixture
+def scripted(engine: Any, tmp_path: Path) -> Iterator[Job]:
+    """A job without data, for the user's own scripts; what it started is gone afterwards."""
+    new = Job(engine, tmp_path / "ml")
+    yield new
+    new.clear()
+
+
 @pytest.fixture(scope="session")
 def trained(
     engine: Any, built: Callable[[str], Any], cookies: Path, tmp_path_factory: pytest.TempPathFactory

@@ -26,6 +26,9 @@ class Job:
     def channel(self, name: str, content: Path) -> None:
         self._channels[name] = content
 
+    def config(self, name: str, content: Any) -> None:
+        (self.base / "input/config" / name).write_text(json.dumps(content))
+
     def run(self, image: Any, user: int = 0, /, limits: dict[str, Any] | None = None, **hp: str) -> tuple[int, str]:
         """Train to the end; exit code and log."""
         container = self.start(image, "train", user, limits, **hp)
@@ -36,7 +39,7 @@ class Job:
         self, image: Any, verb: str = "train", user: int = 0, limits: dict[str, Any] | None = None, **hp: str
     ) -> Any:
         """A container that runs `IMAGE VERB`, as SageMaker starts it; a served model is read-only, as there."""
-        (self.base / "input/config/hyperparameters.json").write_text(json.dumps(hp))
+        self.config("hyperparameters.json", hp)
         for folder in WRITABLE:
             os.chown(self.base / folder, user, user)
         mode = "ro" if verb == "serve" else "rw"

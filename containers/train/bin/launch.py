@@ -1,7 +1,7 @@
 #!/opt/venv/bin/python
-"""`train` and `serve` of an image: becomes the program that the image was made for, or hands over to the user's script.
+"""`train` and `serve` of an image: the program that the image was made for, or the script that the user brings.
 
-It is started as process 1 and stays it: programs do their own duties as such (`optml.supervisor`).
+It is started as process 1 and stays it: both do their duties as such (`optml.supervisor`).
 """
 
 from __future__ import annotations
@@ -19,25 +19,36 @@ from optml import outcomes  # noqa: E402  (the platform library lies beside the 
 from optml.environment import base_dir  # noqa: E402
 from optml.errors import Refusal  # noqa: E402
 
-TOOLKIT = ["-m", "sagemaker_training.cli.train"]
-
 
 def main() -> int:
-    """Become what the job asks for; returns only to refuse."""
+    """Do what the job asks for: become the program, or run the script; the exit code."""
     verb = Path(sys.argv[0]).name
     try:
-        command = command_for(verb, sys.argv[1:], os.environ)
-        os.execv(sys.executable, [sys.executable, *command])
+        if (code := run_script(verb)) is not None:
+            return code
+        os.execv(sys.executable, [sys.executable, *program(verb, sys.argv[1:], os.environ)])
     except (Refusal, OSError) as error:
         outcome = outcomes.of_error(error)
         outcomes.tell(outcome, base_dir() if verb == "train" else None)
         return outcome.code
 
 
-def command_for(verb: str, arguments: list[str], environ: Mapping[str, str]) -> list[str]:
-    """Arguments of the interpreter for `train` or `serve`; raises Refusal where nothing says what to run."""
-    if verb == "train" and brings_script(base_dir(environ) / "input/config/hyperparameters.json"):
-        return TOOLKIT
+def run_script(verb: str) -> int | None:
+    """Exit code of the user's script, once it has ended; None where the job or the model brings none."""
+    if verb == "train" and brings_script(base_dir() / "input/config/hyperparameters.json"):
+        from script_mode import training
+
+        return int(training.main())
+    if verb == "serve":
+        from script_mode import inference
+
+        script = inference.find()
+        return None if script is None else int(inference.main(script))
+    return None
+
+
+def program(verb: str, arguments: list[str], environ: Mapping[str, str]) -> list[str]:
+    """Arguments of the interpreter for the image's program; raises Refusal where it has none."""
     name = environ.get("DRYDOCK_PROGRAM", "")
     programs = json.loads((PROGRAMS / "programs.json").read_text(encoding="utf-8"))["programs"]
     if name in programs:
@@ -45,6 +56,11 @@ def command_for(verb: str, arguments: list[str], environ: Mapping[str, str]) -> 
     tags = ", ".join(f":{known}" for known in programs)
     if name:
         raise Refusal(f"this image has no program {name!r} (DRYDOCK_PROGRAM)", f"use one of the image's tags {tags}")
+    if verb == "serve":
+        raise Refusal(
+            "nothing says what to serve: this image has no program of its own, and the model no code/inference.py",
+            f"use one of the image's tags {tags}, or put code/inference.py into the model archive",
+        )
     raise Refusal(
         f"nothing says what to {verb}: this image has no program of its own, and the job brings no script",
         f"use one of the image's tags {tags}, or set the hyperparameters sagemaker_program and "
