@@ -8,22 +8,26 @@ EPOCHS ?= 20
 IMG_SIZE ?= 320
 BATCH_SIZE ?= 8
 HP ?=
+BACKEND ?=
 IMAGES ?=
 TESTS ?= tests
 
 # the Python of an environment, made first if it is missing: $(call in,dev) -m pytest
 in = PYTHONPATH=.:entrypoints "$$(python3 -m local.environments $(1))"
 
+# one word of the shell, whatever it holds: $(call quoted,my photos/it's.manifest)
+quoted = '$(subst ','\'',$(1))'
+
 .PHONY: help train-local up down check test lint format golden bench folds starter-weights images verify clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-train-local: ## train YOLO on this machine; DATA=<manifest, folder or s3://> TASK=detect|segment EPOCHS= IMG_SIZE= BATCH_SIZE= HP="k=v …"
-	@./drydock train yolo $(if $(DATA),--data $(DATA)) --hp task=$(TASK) --hp epochs=$(EPOCHS) --hp img-size=$(IMG_SIZE) --hp batch-size=$(BATCH_SIZE) $(addprefix --hp ,$(HP))
+train-local: ## train YOLO on this machine; DATA=<manifest, folder or s3://> TASK=detect|segment EPOCHS= IMG_SIZE= BATCH_SIZE= HP="k=v …" BACKEND=process|docker
+	@./drydock train yolo $(if $(BACKEND),--backend $(BACKEND)) $(if $(DATA),--data $(call quoted,$(DATA))) $(foreach pair,task=$(TASK) epochs=$(EPOCHS) img-size=$(IMG_SIZE) batch-size=$(BATCH_SIZE) $(HP),--hp $(call quoted,$(pair)))
 
-up: ## start the emulator in the background
-	@./drydock up
+up: ## start the emulator in the background; BACKEND=process|docker is what runs its jobs
+	@./drydock up $(if $(BACKEND),--backend $(BACKEND))
 
 down: ## stop it
 	@./drydock down
@@ -36,7 +40,7 @@ test: ## run the tests; TESTS=<path> for a part
 
 lint: ## ruff and mypy --strict; the programs are checked in their own environment
 	@$(call in,dev) -m ruff check . && $(call in,dev) -m ruff format --check .
-	@$(call in,dev) -m mypy local
+	@$(call in,dev) -m mypy local containers
 	@$(call in,dev) -m mypy --python-executable "$$(python3 -m local.environments pytorch)" entrypoints
 
 format: ## rewrite the code as ruff formats it
@@ -49,7 +53,7 @@ bench: ## measure, in ratios where there is a peer; figures go to docs/benchmark
 	@$(call in,dev) -m tests.bench
 
 folds: ## 5-fold cross-validation on real photographs; DATA=<manifest>
-	@$(call in,dev) -m tests.bench.folds $(DATA) --task $(TASK)
+	@$(call in,dev) -m tests.bench.folds $(if $(DATA),$(call quoted,$(DATA))) --task $(call quoted,$(TASK))
 
 starter-weights: ## train entrypoints/weights/yolov8n-seg.safetensors again (an hour on 2 cores)
 	@$(call in,pytorch) entrypoints/starter.py

@@ -35,7 +35,10 @@ class Home:
 
     @property
     def server_file(self) -> Path:
-        """JSON with ``pid``, ``port``, ``url``, ``home``, ``started``, ``programs``; exists while a server answers."""
+        """JSON with ``pid``, ``port``, ``url``, ``home``, ``started``, ``programs``, ``backend``.
+
+        It exists while a server answers, and after one that was killed.
+        """
         return self.root / "emulator.json"
 
     @property

@@ -83,7 +83,9 @@ CREATE_TRAINING_JOB: dict[str, Member] = {
     "StoppingCondition.MaxPendingTimeInSeconds": Member(_recorded, "no job waits for capacity"),
     "Tags": Member(_emulated, "AddTags, ListTags, DeleteTags"),
     "EnableNetworkIsolation": Member(
-        _emulated, "in part: the program gets no address and no keys of the emulator; the network stays"
+        _emulated,
+        "the program gets no address and no keys of the emulator; the docker backend takes the network away too, "
+        "the process backend leaves it",
     ),
     "EnableInterContainerTrafficEncryption": Member(_recorded, _ONE_HOST),
     "EnableManagedSpotTraining": Member(_refused, "interruptions are not emulated", only=(False,)),

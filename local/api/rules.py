@@ -11,6 +11,7 @@ from typing import Any
 
 from local.api.actions import Request
 from local.errors import ValidationException
+from local.jobs import regexes
 from local.jobs.job import DEFAULT_RUNTIME_S
 
 LONGEST_RUNTIME_S = 28 * 86_400
@@ -25,7 +26,7 @@ def check(request: Request) -> None:
     _algorithm(request)
     _resources(request)
     _time_limits(request.get("StoppingCondition", {}))
-    _channels(request.get("InputDataConfig", []))
+    _channels(request.get("InputDataConfig", []), restores="CheckpointConfig" in request)
     for path, uri in _uris(request):
         if not _S3_URI.fullmatch(uri):
             raise ValidationException(
@@ -33,7 +34,6 @@ def check(request: Request) -> None:
             )
     if "CheckpointConfig" in request:
         _checkpoint_path(request["CheckpointConfig"].get("LocalPath", ""))
-    _hyperparameters(request.get("HyperParameters", {}))
     for name, value in request.get("Environment", {}).items():
         if "\0" in value:
             raise ValidationException(f"Invalid Environment. The value of {name} holds a NUL character")
@@ -77,8 +77,8 @@ def _algorithm(request: Request) -> None:
 
 def _metric_regex(name: str, regex: str) -> None:
     try:
-        groups = re.compile(regex).groups
-    except (re.error, RecursionError, OverflowError) as error:
+        groups = regexes.compiled(regex).groups
+    except ValueError as error:
         raise ValidationException(f"Invalid Regex of metric definition '{name}': {error}") from None
     if not groups:
         raise ValidationException(f"Invalid Regex of metric definition '{name}': it needs a group () around the value")
@@ -100,14 +100,20 @@ def _time_limits(condition: dict[str, Any]) -> None:
         raise ValidationException(f"Invalid MaxRuntimeInSeconds. It must be at most {LONGEST_RUNTIME_S} (28 days)")
 
 
-def _channels(channels: list[dict[str, Any]]) -> None:
+def _channels(channels: list[dict[str, Any]], restores: bool) -> None:
     names = [channel["ChannelName"] for channel in channels]
+    lists = {f"{name}-manifest": name for name in [*names, *(["checkpoints"] if restores else [])]}
     for channel in channels:
         name = channel["ChannelName"]
         if names.count(name) > 1:
             raise ValidationException(f"Invalid InputDataConfig. Channel names must be unique: {name}")
         if name in (".", ".."):
             raise ValidationException(f"Invalid InputDataConfig. A channel cannot be called '{name}'")
+        if name in lists:
+            raise ValidationException(
+                f"Invalid InputDataConfig. A channel cannot be called '{name}': "
+                f"{_ML}/input/data/{name} is the list of what was downloaded for {lists[name]}"
+            )
         if "S3DataSource" not in channel["DataSource"]:
             raise ValidationException(
                 f"Invalid InputDataConfig. Channel {name} needs an S3DataSource in its DataSource"
@@ -133,12 +139,4 @@ def _checkpoint_path(path: str) -> None:
         raise ValidationException(
             f"Invalid LocalPath '{path}' in CheckpointConfig. It must be a folder of its own below /opt/ml, "
             "such as /opt/ml/checkpoints"
-        )
-
-
-def _hyperparameters(given: dict[str, str]) -> None:
-    if "sagemaker_program" in given:
-        raise ValidationException(
-            "Hyperparameter sagemaker_program is not supported by Drydock: script mode is not there yet; "
-            "name a program by its TrainingImage, such as drydock/train-cpu:yolo"
         )

@@ -4,6 +4,7 @@ from local import protocol, validation
 from local.api import tags, training_jobs
 from local.api.actions import ACTIONS, Action, State
 from local.errors import UnknownOperation
+from local.jobs import regexes
 
 ANSWERED_BY = (tags, training_jobs)
 """The modules whose actions are the API; importing them fills the table."""
@@ -30,6 +31,7 @@ def warm_up() -> None:
         for shape in (operation.input_shape, operation.output_shape):
             if shape:
                 list(validation.violations(shape, {}))
+    regexes.compiled("(x)")
 
 
 def _action(operation_name: str) -> Action:

@@ -49,7 +49,7 @@ app.command()(lifecycle.reset)
 def main(arguments: Sequence[str]) -> int:
     """Runs one command; returns its exit code. Expected errors are told without a traceback."""
     try:
-        code = app(list(arguments), prog_name="drydock", standalone_mode=False)
+        code = app(list(arguments) or ["--help"], prog_name="drydock", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except (Refusal, SetUpError) as error:
         say_error(error.message, error.hint)

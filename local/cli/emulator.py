@@ -16,20 +16,27 @@ from local.cli.refusal import FAILED, Refusal
 from local.cli.terminal import say
 from local.environments import CHECKOUT
 from local.home import Home
+from local.jobs.backend import BackendName
 
 USUAL_PORTS = range(4567, 4600)
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60  # a job has 10 s to end after SIGTERM, then its log and archives are stored
 
 
-def start(home: Home, port: int | None = None, programs: list[Path] | None = None) -> Endpoint:
+def start(
+    home: Home,
+    port: int | None = None,
+    programs: list[Path] | None = None,
+    backend: BackendName | None = None,
+) -> Endpoint:
     """Starts an emulator that outlives this command; returns when it answers, or when one does that was faster.
 
     A port that somebody else takes in the meantime is left for the next one, unless it was asked for. Raises Refusal
-    with the end of its log if the emulator does not start.
+    with the end of its log if the emulator does not start, SetUpError if its backend cannot run here.
     """
+    endpoints.refuse_silent(home)
     for candidate in _ports(port):
-        process, log_begin = _spawn(server_command(home, candidate, programs or []), home)
+        process, log_begin = _spawn(server_command(home, candidate, programs or [], backend), home)
         running = _wait_until_up(process, home)
         if running:
             return running
@@ -45,28 +52,50 @@ def start(home: Home, port: int | None = None, programs: list[Path] | None = Non
     )
 
 
-def stop(running: Endpoint) -> None:
+def stop(pid: int) -> None:
     """SIGTERM, then waits until the process is gone. Raises Refusal if it stays."""
-    os.kill(running.pid, signal.SIGTERM)
+    if not _end(pid):
+        raise Refusal(f"the emulator (process {pid}) does not end", f"kill -9 {pid}", FAILED)
+
+
+def stop_silent(pid: int) -> None:
+    """Ends an emulator that does not answer: SIGTERM, and SIGKILL if that is not obeyed."""
+    say(f"the emulator (process {pid}) does not answer; ending it (up to {STOP_TIMEOUT_S} s)")
+    if not _end(pid):
+        os.kill(pid, signal.SIGKILL)
+        say("it was killed: what it had stored is kept, jobs that ran have failed and can be resumed")
+        while _is_alive(pid):
+            time.sleep(0.03)
+
+
+def _end(pid: int) -> bool:
+    """SIGTERM; whether the process is gone before the time is up."""
+    os.kill(pid, signal.SIGTERM)
     begin, told = time.monotonic(), False
-    while _is_alive(running.pid):
+    while _is_alive(pid):
         waited_s = time.monotonic() - begin
         if waited_s > STOP_TIMEOUT_S:
-            raise Refusal(f"the emulator (process {running.pid}) does not end", f"kill -9 {running.pid}", FAILED)
+            return False
         if waited_s > 2 and not told:
             say("waiting for running jobs to end (up to 10 s each)")
             told = True
         time.sleep(0.03)
+    return True
 
 
-def server_command(home: Home, port: int | None, programs: list[Path]) -> list[str]:
-    """The command of a server. Raises Refusal for a folder that holds no programs."""
+def server_command(home: Home, port: int | None, programs: list[Path], backend: BackendName | None) -> list[str]:
+    """The command of a server. Raises Refusal for a folder that holds no programs, SetUpError without an engine."""
     for folder in programs:
         if not (folder / "programs.json").is_file():
             raise Refusal(f"{folder} is no program folder: it has no programs.json", "docs/contract.md shows one")
-    chosen = next(_ports(port))
-    folders = ["--programs", *(str(folder.absolute()) for folder in programs)] if programs else []
-    return [sys.executable, "-m", "local.server", "--home", str(home.root), "--port", str(chosen), *folders]
+    if backend is BackendName.docker:
+        from local.jobs import engine
+
+        engine.connect().close()
+    options = ["--home", str(home.root), "--port", str(next(_ports(port)))]
+    options += ["--programs", *(str(folder.absolute()) for folder in programs)] if programs else []
+    options += ["--backend", backend] if backend else []
+    return [sys.executable, "-m", "local.server", *options]
 
 
 def _spawn(command: list[str], home: Home) -> tuple[subprocess.Popen[bytes], int]:

@@ -11,6 +11,7 @@ from typing import Any
 from local.cli.refusal import FAILED, Refusal
 from local.environments import CHECKOUT
 from local.home import Home
+from local.jobs.backend import BackendName
 
 ACCESS_KEY = "drydock"  # any key will do; this one opens no account
 DEFAULT_REGION = "us-east-1"
@@ -25,6 +26,8 @@ class Endpoint:
     home: Home
     programs: tuple[Path, ...]
     """Its program folders."""
+    backend: BackendName
+    """What runs its jobs."""
 
     def client(self, service: str, in_region: str = "") -> Any:
         """A boto3 client of one service, bound to this emulator whatever the environment says."""
@@ -57,7 +60,8 @@ def find(home: Home) -> Endpoint | None:
     if health.get("pid") != record["pid"]:
         return None  # another server has this port now
     more = [Path(folder) for folder in record.get("programs", [])]
-    return Endpoint(record["url"], record["pid"], home, tuple(dict.fromkeys([CHECKOUT / "entrypoints", *more])))
+    programs = tuple(dict.fromkeys([CHECKOUT / "entrypoints", *more]))
+    return Endpoint(record["url"], record["pid"], home, programs, BackendName(record.get("backend", "process")))
 
 
 def require(home: Home | None = None) -> Endpoint:
@@ -65,8 +69,30 @@ def require(home: Home | None = None) -> Endpoint:
     home = home or Home.default()
     endpoint = find(home)
     if endpoint is None:
+        refuse_silent(home)
         raise Refusal(f"no emulator is up for {home.root}", "drydock up", exit_code=FAILED)
     return endpoint
+
+
+def silent(home: Home) -> int | None:
+    """Id of the process of this home's emulator, for one that does not answer; None if it does not live."""
+    try:
+        pid = int(json.loads(home.server_file.read_text())["pid"])
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return pid if {b"local.server", os.fsencode(home.root)} <= set(command) else None
+
+
+def refuse_silent(home: Home) -> None:
+    """Raises Refusal if an emulator of this home lives that does not answer."""
+    pid = silent(home)
+    if pid:
+        raise Refusal(
+            f"the emulator of {home.root} does not answer, but its process {pid} lives",
+            "drydock down ends it; then drydock up",
+            exit_code=FAILED,
+        )
 
 
 def _get_json(url: str) -> Any:

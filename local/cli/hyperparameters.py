@@ -25,12 +25,22 @@ def check(declared: Mapping[str, Any], given: str) -> None:
         return
     if not _allows(declared, text):
         name = declared["name"]
-        near = get_close_matches(text, declared.get("choices", ()), n=1)
+        near = " or ".join(_nearest(declared, text)) or "…"
         default = f", or leave it out for {declared['default']}" if declared.get("default") not in (None, "") else ""
         raise Refusal(
             f'hyperparameter "{name}" is {text or "empty"}; allowed: {_allowed(declared)}',
-            f"--hp {name}={near[0] if near else '…'}{default}",
+            f"--hp {name}={near}{default}",
         )
+
+
+def _nearest(declared: Mapping[str, Any], text: str) -> list[str]:
+    """Allowed values close to the text, by spelling or by number."""
+    near = get_close_matches(text, declared.get("choices", ()), n=1)
+    step, number = declared.get("multiple_of"), text.strip()
+    if near or not step or not _NUMBER.fullmatch(number) or not math.isfinite(float(number)):
+        return near
+    below = math.floor(float(number) / step) * step
+    return [str(value) for value in (below, below + step) if _allows(declared, str(value))]
 
 
 def _allows(declared: Mapping[str, Any], text: str) -> bool:

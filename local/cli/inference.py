@@ -87,6 +87,8 @@ def find_images(places: list[Path]) -> list[Path]:
         below = [path for path in sorted(place.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]
         if place.is_dir() and not below:
             raise Refusal(f"{place} holds no images ({' '.join(sorted(IMAGE_SUFFIXES))})", "drydock predict JOB IMAGE…")
+        if not place.is_dir():
+            _check_image(place)
         found += below if place.is_dir() else [place]
     return found
 
@@ -123,6 +125,19 @@ def open_model(running: Endpoint, job: str) -> Model:
             (part / "model.tar.gz").unlink()
             (part / "created").write_text(created)
     return Model(base, _program_of(running, base / "model", description["AlgorithmSpecification"]["TrainingImage"]))
+
+
+def _check_image(file: Path) -> None:
+    from PIL import Image
+
+    try:
+        if file.is_file():  # a pipe would keep us waiting
+            if file.suffix.lower() not in IMAGE_SUFFIXES:
+                Image.open(file).close()
+            return
+    except OSError:
+        pass
+    raise Refusal(f"{file} is not an image that can be read", "drydock predict JOB IMAGE… takes JPEG, PNG and the like")
 
 
 def _prediction(line: str) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ import typer
 
 from local.cli import collect, endpoint, summary
 from local.cli.follow import TERMINAL, LogReader, follow, logs_client
-from local.cli.refusal import Refusal
+from local.cli.refusal import FAILED, Refusal
 from local.cli.terminal import put, put_json, say, table
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Name of a training job.")]
@@ -61,9 +61,17 @@ def logs(
 
 def stop(job: JobArgument) -> None:
     """Stop a job, as StopTrainingJob does: it may save a checkpoint first."""
+    from botocore.exceptions import ClientError
+
     client = endpoint.require().client("sagemaker")
     find_job(client, job)
-    client.stop_training_job(TrainingJobName=job)
+    try:
+        client.stop_training_job(TrainingJobName=job)
+    except ClientError as error:
+        told = error.response["Error"]
+        raise Refusal(
+            f"{told.get('Code')}: {told.get('Message')}", f"drydock describe {job} shows how it ended", FAILED
+        ) from error
     say(f"stopping {job}; it has 120 s to save a checkpoint")
 
 
@@ -80,6 +88,8 @@ def find_job(sagemaker: Any, job: str) -> dict[str, Any]:
     """The job's description; raises Refusal if there is no such job."""
     from botocore.exceptions import ClientError
 
+    if not job:
+        raise Refusal("the name of the job is empty", "drydock jobs lists them")
     try:
         description: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=job)
     except ClientError as error:

@@ -12,15 +12,19 @@ from typing import Annotated
 import typer
 
 from local.cli import endpoint as endpoints
-from local.cli.emulator import server_command, start, stop
+from local.cli.emulator import server_command, start, stop, stop_silent
 from local.cli.endpoint import Endpoint
 from local.cli.refusal import Refusal
 from local.cli.terminal import put_json, say
 from local.environments import CHECKOUT
 from local.home import Home
+from local.jobs.backend import BackendName
 
 HomeOption = Annotated[
     Path | None, typer.Option(help="Folder of all state. Default: $DRYDOCK_HOME, else .drydock here.")
+]
+BackendOption = Annotated[
+    BackendName | None, typer.Option(help="What runs the jobs: process, or docker for containers. Default: process.")
 ]
 ProgramsOption = Annotated[list[Path] | None, typer.Option(help="Another folder with a programs.json; repeatable.")]
 
@@ -32,24 +36,27 @@ def up(
     ] = None,
     home: HomeOption = None,
     programs: ProgramsOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print url, pid and home as JSON.")] = False,
+    backend: BackendOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print url, pid, home and backend as JSON.")] = False,
 ) -> None:
     """Start the emulator in the background; back when it answers."""
     chosen = open_home(home)
     running = endpoints.find(chosen)
     if running:
         _check_same(running, port, programs or [])
+        check_backend(running, backend)
         say(f"already up at {running.url} (home {chosen.root})")
     elif foreground:
-        command = server_command(chosen, port, programs or [])
+        endpoints.refuse_silent(chosen)
+        command = server_command(chosen, port, programs or [], backend)
         os.chdir(CHECKOUT)
         os.execv(command[0], command)
     else:
-        running = start(chosen, port, programs or [])
+        running = start(chosen, port, programs or [], backend)
         say(f"up at {running.url} (home {chosen.root}, log {chosen.server_log})")
         say('to point a shell at it: eval "$(./drydock env)"')
     if as_json:
-        put_json({"url": running.url, "pid": running.pid, "home": str(chosen.root)})
+        put_json({"url": running.url, "pid": running.pid, "home": str(chosen.root), "backend": running.backend})
 
 
 def down(home: HomeOption = None) -> None:
@@ -57,9 +64,12 @@ def down(home: HomeOption = None) -> None:
     chosen = open_home(home)
     running = endpoints.find(chosen)
     if running is None:
-        say(f"no emulator is up for {chosen.root}")
+        pid = endpoints.silent(chosen)
+        if pid:
+            stop_silent(pid)
+        say(f"down (process {pid})" if pid else f"no emulator is up for {chosen.root}")
         return
-    stop(running)
+    stop(running.pid)
     say(f"down ({running.url})")
 
 
@@ -81,7 +91,7 @@ def reset(
         typer.confirm(f"Delete every job, object and log in {chosen.root}?", abort=True, err=True)
     running = endpoints.find(chosen)
     if running:
-        stop(running)
+        stop(running.pid)
     with _held(chosen):
         for path in state:
             if path.is_dir():
@@ -110,6 +120,15 @@ def open_home(home: Path | None) -> Home:
     if chosen.root.exists() and not chosen.root.is_dir():
         raise Refusal(f"{chosen.root} is a file and cannot be the home", "name a folder with --home or DRYDOCK_HOME")
     return chosen
+
+
+def check_backend(running: Endpoint, asked: BackendName | None) -> None:
+    """Raises Refusal if the emulator that is up runs jobs in another way than the one asked for."""
+    if asked and asked is not running.backend:
+        raise Refusal(
+            f"the emulator of this home is already up at {running.url} with the {running.backend} backend",
+            f"drydock down && drydock up --backend {asked}",
+        )
 
 
 def _check_same(running: Endpoint, port: int | None, programs: list[Path]) -> None:

@@ -8,6 +8,7 @@ from local.api import rules
 from local.cli.collect import folder_of
 from local.cli.endpoint import Endpoint
 from local.errors import ResourceInUse
+from local.jobs.backend import BackendName
 from local.jobs.programs import ProgramTable
 
 
@@ -21,9 +22,22 @@ def check(running: Endpoint, request: Mapping[str, Any]) -> None:
     sagemaker, body = running.client("sagemaker"), dict(request)
     validation.check_request(sagemaker.meta.service_model.operation_model("CreateTrainingJob").input_shape, body)
     rules.check(body)
-    ProgramTable(running.programs).resolve(body["AlgorithmSpecification"]["TrainingImage"])
+    _check_image(running, body["AlgorithmSpecification"]["TrainingImage"])
     _check_name(sagemaker, body["TrainingJobName"])
     folder_of(body["TrainingJobName"])
+
+
+def _check_image(running: Endpoint, image: str) -> None:
+    if running.backend is BackendName.process:
+        ProgramTable(running.programs).resolve(image)
+        return
+    from local.jobs import engine, images
+
+    found = engine.connect()
+    try:
+        images.resolve(found, image)
+    finally:
+        found.close()
 
 
 def _check_name(sagemaker: Any, name: str) -> None:

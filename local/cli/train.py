@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from local import environments
+from local.api.rules import LONGEST_RUNTIME_S
 from local.cli import endpoint as endpoints
 from local.cli import precheck, programs, request, signals, summary, upload
 from local.cli.collect import LOG, collect
@@ -14,12 +15,14 @@ from local.cli.emulator import start
 from local.cli.endpoint import Endpoint
 from local.cli.follow import follow
 from local.cli.jobs import find_job
+from local.cli.lifecycle import BackendOption, check_backend
 from local.cli.programs import Program
 from local.cli.refusal import FAILED
 from local.cli.samples import ENTRYPOINTS, sample_data
 from local.cli.terminal import put, put_json, say, say_error
 from local.cli.upload import Source
 from local.home import Home
+from local.jobs.backend import BackendName
 
 if TYPE_CHECKING:
     from local.cli.progress import Display
@@ -31,7 +34,7 @@ def train(
         list[str] | None,
         typer.Option(
             metavar="[CHANNEL=]PLACE",
-            help="Folder, manifest file or s3:// address; repeatable. Default: generated images.",
+            help="Folder, annotation file or s3:// address; repeatable. Default: generated images.",
         ),
     ] = None,
     hp: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="A hyperparameter; repeatable.")] = None,
@@ -45,21 +48,27 @@ def train(
     max_runtime: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="SECONDS", help=f"The job is stopped after that. Default: {request.MAX_RUNTIME_S}."
+            min=1,
+            max=LONGEST_RUNTIME_S,
+            metavar="SECONDS",
+            help=f"The job is stopped after that. Default: {request.MAX_RUNTIME_S}.",
         ),
     ] = None,
+    backend: BackendOption = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the job's name once it is created.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> int:
     """Train a model; ends with its metrics and where its results are. Ctrl-C stops the job."""
     home = Home.default()
     running = endpoints.find(home)
+    if running:
+        check_backend(running, backend)
     known = programs.find(program, running.programs if running else [ENTRYPOINTS])
     settings, places = request.parse_settings(hp or []), request.parse_data(data or [])
     known.check_hyperparameters(settings)
     known.check_channels(list(places))
     job = name or request.job_name(program)
-    running = running or _start(home)
+    running = running or _start(home, backend)
     build = partial(
         request.build,
         known,
@@ -68,10 +77,11 @@ def train(
         image=image,
         instance_type=instance_type,
         max_runtime_s=max_runtime,
-        resumed=_resumable(running, resume) if resume else None,
+        resumed=_resumable(running, resume) if resume is not None else None,
     )
     precheck.check(running, build(sources={}))
-    environments.ensure(known.environment, say)
+    if running.backend is BackendName.process:
+        environments.ensure(known.environment, say)
     body = build(sources=_send(running, known, places, resumes=resume is not None))
     with signals.noted() as noted:
         running.client("sagemaker").create_training_job(**body)
@@ -86,8 +96,8 @@ def train(
     return _tell(running, known, description, noted, as_json)
 
 
-def _start(home: Home) -> Endpoint:
-    running = start(home)
+def _start(home: Home, backend: BackendName | None) -> Endpoint:
+    running = start(home, backend=backend)
     say(f"started the emulator at {running.url}; it stays up (drydock down ends it)")
     return running
 

@@ -1,4 +1,4 @@
-"""Puts a folder, a manifest with its files, or nothing (an ``s3://`` address) where a training job can read it.
+"""Puts a folder, an annotation file with what it names, or nothing (an ``s3://`` address) where a job can read it.
 
 Data is addressed by its content: ``s3://drydock-data-<region>/data/<digest>/…``, with ``data/<digest>.json`` written
 last as the sign that it is complete. The same data is not sent twice.
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.cli import references
+from local.cli import annotations, references
 from local.cli.endpoint import region
+from local.cli.folders import walk
 from local.cli.refusal import Refusal
 from local.cli.terminal import console, say
 
@@ -38,7 +39,7 @@ class Source:
     uri: str
     """S3 prefix, with a final slash if we make it."""
     manifest: str = ""
-    """Place of the manifest inside the channel, if one was named."""
+    """Place of the annotation file inside the channel, if one was named."""
     folder: str = ""
     """What is to be sent, if it is not in S3 already."""
     members: tuple[Member, ...] = ()
@@ -54,17 +55,12 @@ def find(s3: Any, place: str) -> Source:
     if place.startswith("s3://"):
         _check_prefix(s3, place)
         return Source(place)
-    path = Path(place).expanduser()
-    if path.is_dir():
-        files = [file for file in sorted(path.rglob("*")) if file.is_file() and not _is_hidden(file, path)]
-        return _source(place, _members(files, path))
-    if path.is_file() and references.is_manifest(path):
-        bundle = references.bundle(path)
-        return _source(str(bundle.folder), _members(bundle.files, bundle.folder), bundle.manifest)
-    if path.exists():
-        known = " or ".join(references.SUFFIXES)
-        raise Refusal(f"{place} is neither a folder nor a manifest ({known})", "name the folder that holds the images")
-    raise Refusal(f"there is no data at {place}", "--data takes a folder, a manifest file or an s3:// address")
+    try:
+        return _read(place, Path(place).expanduser())
+    except OSError as error:
+        raise Refusal(
+            f"{error.filename or place} cannot be read: {error.strerror}", "name what you can read"
+        ) from error
 
 
 def send(s3: Any, source: Source) -> None:
@@ -91,6 +87,20 @@ def digest(members: Iterable[Member]) -> str:
     for member in sorted(members, key=lambda member: member.key):
         total.update(f"{member.sha256} {member.key}\n".encode())
     return total.hexdigest()[:20]
+
+
+def _read(place: str, path: Path) -> Source:
+    if path.is_dir():
+        return _source(place, _members(walk(path, say), path))
+    if path.is_file() and annotations.is_known(path):
+        bundle = references.bundle(path)
+        return _source(str(bundle.folder), _members(bundle.files, bundle.folder), bundle.manifest)
+    if path.exists():
+        raise Refusal(
+            f"{place} is neither a folder nor an annotation file ({annotations.KNOWN})",
+            "name the folder that holds the images",
+        )
+    raise Refusal(f"there is no data at {place}", "--data takes a folder, an annotation file or an s3:// address")
 
 
 def _members(files: Iterable[Path], folder: Path) -> list[Member]:
@@ -158,7 +168,3 @@ def _check_prefix(s3: Any, uri: str) -> None:
         raise Refusal(f"{uri}: {error.response['Error'].get('Message')}", "check the bucket's name") from error
     if not found:
         raise Refusal(f"{uri} holds no objects", f"aws s3 ls {uri}")
-
-
-def _is_hidden(file: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in file.relative_to(folder).parts)

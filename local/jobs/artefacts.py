@@ -1,9 +1,11 @@
 """Packs what a job leaves behind and stores it in S3: model.tar.gz and output.tar.gz."""
 
 import gzip
+import os
 import tarfile
 from pathlib import Path
 
+from local.jobs.job import JobError
 from local.jobs.s3uri import join, parse
 from local.s3.store import ObjectStore
 
@@ -14,11 +16,16 @@ _LEVEL = 1  # weights and pictures hardly get smaller, so speed counts
 def upload(base: Path, staging: Path, uri: str, objects: ObjectStore) -> list[str]:
     """Store an archive of each folder that is not empty below ``uri``; the addresses.
 
-    ``staging`` is a folder for the unfinished archives.
+    ``staging`` is a folder for the unfinished archives. JobError for a folder that the program put something else in
+    the place of; one that it removed counts as empty.
     """
     staging.mkdir(exist_ok=True)
     stored = []
     for folder, name in _FOLDERS.items():
+        if not os.path.lexists(base / folder):
+            continue
+        if not (base / folder).is_dir() or (base / folder).resolve() != base.resolve() / folder:
+            raise JobError(f"ClientError: /opt/ml/{folder} is no folder any more, so it cannot be uploaded")
         if not any((base / folder).iterdir()):
             continue
         archive = staging / name

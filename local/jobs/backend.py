@@ -4,19 +4,35 @@ A backend knows how to run an image's program in a prepared job folder. It knows
 S3 or logs: whoever calls it moves the job, fills the folder and reads the output.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from local.jobs.programs import Program
+
+class BackendName(StrEnum):
+    """The backends, one of which an emulator is started with."""
+
+    process = "process"
+    docker = "docker"
+
+
+@dataclass(frozen=True)
+class Runnable:
+    """What an image name means to the backend that resolved it."""
+
+    reference: str
+    """The backend's own name for it, which keeps its meaning when the image's name gets another."""
+    description: str
+    """For the job's log: what will run."""
 
 
 @dataclass(frozen=True)
 class Launch:
     """One program to run for one job."""
 
-    program: Program
+    runnable: Runnable
     folder: Path
     """The job's own folder; ``base`` lies in it, and whatever else the backend needs may."""
     base: Path
@@ -25,6 +41,19 @@ class Launch:
     """The platform's variables and the request's, those of the backend excepted."""
     network_isolation: bool
     """The program gets no address and no keys of the emulator."""
+    folders: Sequence[str] = ("input", "model", "output")
+    """What lies in ``base``; a container gets these and keeps what else its image has in /opt/ml."""
+    gpus: bool = False
+    """The instance type has GPUs."""
+
+
+class Exit(NamedTuple):
+    """How a program ended."""
+
+    code: int
+    """128 + the signal's number for a program that a signal killed, as in a shell."""
+    out_of_memory: bool | None = None
+    """Whether the kernel killed a process of the job for want of memory; None where that is not known."""
 
 
 class Running(Protocol):
@@ -32,16 +61,16 @@ class Running(Protocol):
 
     - ``logs`` yields everything that the program and its children write to stdout and stderr, in order and
       without loss, and ends when nobody can write any more. It is read once, by one thread.
-    - ``wait`` returns the exit code once the program is gone and none of its children is left;
-      a program that a signal killed has 128 + the signal's number, as in a shell.
+    - ``wait`` returns once the program is gone and nothing is left of it but its files. It is called once.
     - ``stop`` asks the program to end (SIGTERM), returns at once, and kills it and its children after the
       grace period. Calling it twice, or after the end, does no harm; a later shorter grace period counts.
-    - Nothing of the job outlives the emulator, however the emulator ends.
+    - Nothing of the job outlives an emulator that ends in peace. What a killed one leaves running, if anything,
+      ``Backend.clear`` ends.
     """
 
     def logs(self) -> Iterator[bytes]: ...
 
-    def wait(self) -> int: ...
+    def wait(self) -> Exit: ...
 
     def stop(self, grace_s: float | None = None) -> None: ...
 
@@ -49,20 +78,24 @@ class Running(Protocol):
 class Backend(Protocol):
     """Runs programs. Obligations:
 
-    - ``resolve`` says which program an image name means, or raises ValidationException that names the
+    - ``resolve`` says what an image name means, or raises ValidationException that names the
       image and the images it knows. It is quick: CreateTrainingJob waits for it.
     - ``prepare`` makes ready what the program needs and may take minutes the first time; it reports its
       progress line by line to ``say``, and raises JobError. Calling it again is cheap.
-    - ``start`` starts the program and returns at once.
+    - ``start`` starts the program and returns at once. It raises JobError, and then leaves nothing behind.
     - ``clear`` ends what a previous emulator may have left running for the job of that folder, and
       returns when it is gone.
     """
 
-    name: str
+    runs_scripts: bool
+    """A job may bring its own script (hyperparameter ``sagemaker_program``)."""
 
-    def resolve(self, image: str) -> Program: ...
+    @property
+    def name(self) -> str: ...
 
-    def prepare(self, program: Program, say: Callable[[str], None]) -> None: ...
+    def resolve(self, image: str) -> Runnable: ...
+
+    def prepare(self, runnable: Runnable, say: Callable[[str], None]) -> None: ...
 
     def start(self, launch: Launch) -> Running: ...
 

@@ -65,16 +65,27 @@ def _manifest(uri: str, objects: ObjectStore) -> tuple[str, list[tuple[StoredObj
     if stored is None:
         raise JobError(f"ClientError: Data download failed: the manifest {uri} does not exist")
     try:
-        head, *names = json.loads(stored.path.read_bytes())
-        bucket, prefix = parse(head["prefix"])
-        if not all(isinstance(name, str) for name in names):
-            raise ValueError("the entries after the first must be strings")
-    except (ValueError, TypeError, KeyError, ValidationException) as error:
+        bucket, prefix, names = _entries(stored.path.read_bytes())
+    except (ValueError, RecursionError, ValidationException) as error:
         raise JobError(
             f'ClientError: Data download failed: the manifest {uri} must read [{{"prefix": "s3://bucket/folder/"}}, '
             f'"file", ...]: {error}'
         ) from error
     return prefix, list(_named(uri, bucket, prefix, names, objects))
+
+
+def _entries(content: bytes) -> tuple[str, str, list[str]]:
+    """Bucket, prefix and names of a manifest. ValueError, RecursionError or ValidationException if it is none."""
+    document = json.loads(content)
+    if not isinstance(document, list) or not document:
+        raise ValueError("it is no list")
+    head, *names = document
+    if not isinstance(head, dict) or not isinstance(head.get("prefix"), str):
+        raise ValueError("the first entry must be an object with a prefix")
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("the entries after the first must be strings")
+    "".join([head["prefix"], *names]).encode()  # JSON can spell what is no character, and no key has
+    return *parse(head["prefix"]), names
 
 
 def _named(

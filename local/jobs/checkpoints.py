@@ -92,9 +92,10 @@ class CheckpointSync:
             if self._stored.get(name) == stamp:
                 continue
             try:
-                self._objects.put(self._bucket, self._prefix + name, self._folder / name)
+                with files.open_own(self._folder, name) as file:
+                    self._objects.put(self._bucket, self._prefix + name, file)
             except FileNotFoundError:
-                continue  # deleted meanwhile
+                continue  # deleted meanwhile, or nothing of the job's own
             self._stored[name] = stamp
         for name in self._stored.keys() - seen.keys() if delete else ():
             self._objects.delete(self._bucket, self._prefix + name)

@@ -1,11 +1,13 @@
-"""Puts stored objects into a job's folder: each under its own path, each a copy that the job may change."""
+"""Puts stored objects into a job's folder, each a copy that the job may change, and reads what a program left there."""
 
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from local.jobs.job import JobError
 from local.s3.store import ObjectStore, StoredObject
@@ -55,11 +57,43 @@ def fetch(placements: Iterable[Placement], folder: Path, objects: ObjectStore, c
         check()
         target = folder / placement.path
         parent = target if placement.is_folder else target.parent
-        if parent not in made:
-            parent.mkdir(parents=True, exist_ok=True)
-            made.add(parent)
-        if not placement.is_folder:
-            _fetch(placement, target, objects)
+        try:
+            if parent not in made:
+                parent.mkdir(parents=True, exist_ok=True)
+                made.add(parent)
+            if not placement.is_folder:
+                _fetch(placement, target, objects)
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            raise JobError(
+                f"ClientError: Data download failed: the key of {placement.stored.uri} is too long for a path, or a "
+                "part of it for a file name; rename it"
+            ) from None
+
+
+def open_own(folder: Path, name: str) -> BinaryIO:
+    """A file that a program left below ``folder``, to be read; links count that stay below it.
+
+    FileNotFoundError for one that leads out, and for what is no regular file: a pipe would keep us waiting.
+    """
+    top, real = os.path.realpath(folder), os.path.realpath(folder / name)
+    if os.path.commonpath([top, real]) != top:
+        raise FileNotFoundError(errno.ENOENT, "it leads out of its folder", str(folder / name))
+    descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileNotFoundError(errno.ENOENT, "it is no regular file", str(folder / name))
+    return os.fdopen(descriptor, "rb")
+
+
+def read_own(folder: Path, name: str, limit: int) -> bytes:
+    """The first ``limit`` bytes of a file that a program left below ``folder``; empty if it has none to read."""
+    try:
+        with open_own(folder, name) as file:
+            return file.read(limit)
+    except OSError:
+        return b""
 
 
 def copy(source: Path, target: Path) -> None:

@@ -16,7 +16,7 @@ class Journal:
         self._job = job
         self._telemetry = telemetry
         self._log = JobLog(folder / LOG_FILE)
-        self._watch = Watch(definitions(job.request), folder / METRICS_FILE)
+        self._watch = Watch(definitions(job.request), folder / METRICS_FILE, self.note)
 
     def note(self, line: str) -> None:
         """Say something on the emulator's behalf."""

@@ -15,13 +15,12 @@ from functools import partial
 from pathlib import Path
 
 from local.jobs import artefacts, channels, logs, metrics, reasons, workdir
-from local.jobs.backend import Backend, Launch
+from local.jobs.backend import Backend, Exit, Launch, Runnable
 from local.jobs.checkpoints import STORAGE_ERRORS, CheckpointSync, sync_of
 from local.jobs.course import ABANDONED, Course, EarlyEndError, Outcome
 from local.jobs.job import Secondary, TrainingJob
 from local.jobs.journal import Journal
 from local.jobs.places import Places
-from local.jobs.programs import Program
 from local.jobs.telemetry import METRICS_FILE, Telemetry
 from local.s3.store import ObjectStore
 
@@ -63,20 +62,20 @@ class Run:
     def _outcome(self) -> Outcome:
         try:
             with self._place(), self._journal() as journal:
-                code = self._phases(journal)
-            return Outcome(Secondary.FAILED, reasons.of_program(self._base, code)) if code else _COMPLETED
+                ending = self._phases(journal)
+            return Outcome(Secondary.FAILED, reasons.of_program(self._base, ending)) if ending.code else _COMPLETED
         except EarlyEndError:
             assert self.course.early is not None
             return self.course.early
         except Exception as error:  # noqa: BLE001
             return Outcome(Secondary.FAILED, reasons.of_error(error, self.course.job))
 
-    def _phases(self, journal: Journal) -> int:
-        """Go through them all; the exit code that the job's end depends on."""
-        program = self._prepare(journal)
+    def _phases(self, journal: Journal) -> Exit:
+        """Go through them all; the exit that the job's end depends on."""
+        runnable = self._prepare(journal)
         checkpoints = self._download(journal)
         try:
-            code = self._train(program, checkpoints, journal)
+            ending = self._train(runnable, checkpoints, journal)
         except Exception:
             if checkpoints:
                 with suppress(*STORAGE_ERRORS):
@@ -85,17 +84,17 @@ class Run:
         try:
             self._upload(checkpoints, journal)
         except Exception as error:
-            if code == 0:
+            if ending.code == 0:
                 raise
             journal.note(reasons.of_error(error, self.course.job))
-        return code
+        return ending
 
-    def _prepare(self, journal: Journal) -> Program:
+    def _prepare(self, journal: Journal) -> Runnable:
         """Starting: the folder as /opt/ml, and the program's environment, which may take minutes once."""
         job, backend = self.course.job, self._services.backend
         image = job.request["AlgorithmSpecification"]["TrainingImage"]
-        program = backend.resolve(image)
-        journal.note(f'image "{image}": program {program.name} ({program.file}), run by the {backend.name} backend')
+        runnable = backend.resolve(image)
+        journal.note(f'image "{image}": {runnable.description}, run by the {backend.name} backend')
         if job.recorded:
             journal.note(f"recorded, but without effect here: {', '.join(job.recorded)}")
         workdir.build(self._base, job.request)
@@ -105,8 +104,8 @@ class Run:
                 journal.note(line)
 
         self.course.say("Preparing the instances for training")
-        self._unless_interrupted(lambda: backend.prepare(program, say))
-        return program
+        self._unless_interrupted(lambda: backend.prepare(runnable, say))
+        return runnable
 
     def _download(self, journal: Journal) -> CheckpointSync | None:
         """Downloading: the channels, and the checkpoints of an earlier run."""
@@ -124,12 +123,19 @@ class Run:
             journal.note(f"checkpoints: {count} objects restored from {job.request['CheckpointConfig']['S3Uri']}")
         return checkpoints
 
-    def _train(self, program: Program, checkpoints: CheckpointSync | None, journal: Journal) -> int:
-        """Training: the program from its start to its exit code, 0 if it was told to end: then any is as good."""
+    def _train(self, runnable: Runnable, checkpoints: CheckpointSync | None, journal: Journal) -> Exit:
+        """Training: the program from its start to its exit, with code 0 if it was told to end: then any is as good."""
         self.course.advance(Secondary.TRAINING)
         job = self.course.job
-        isolated = job.request.get("EnableNetworkIsolation", False)
-        launch = Launch(program, self._folder, self._base, workdir.environment(job), isolated)
+        launch = Launch(
+            runnable,
+            self._folder,
+            self._base,
+            workdir.environment(job),
+            network_isolation=job.request.get("EnableNetworkIsolation", False),
+            folders=workdir.folders(job.request),
+            gpus=workdir.has_gpus(job.request),
+        )
         limit = threading.Timer(job.max_runtime_s, self.course.stop, [Secondary.MAX_RUNTIME_EXCEEDED])
         running = self.course.launch(lambda: self._services.backend.start(launch))
         try:
@@ -142,9 +148,9 @@ class Run:
             running.stop(0)
             raise
         finally:
-            code = running.wait()
+            ending = running.wait()
             limit.cancel()
-        return 0 if self.course.early else code
+        return Exit(0) if self.course.early else ending
 
     def _upload(self, checkpoints: CheckpointSync | None, journal: Journal) -> None:
         """Uploading: the last checkpoints, the model and the output, also of a job that failed or was stopped."""

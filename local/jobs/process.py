@@ -21,12 +21,10 @@ from pathlib import Path
 from local import environments
 from local.installer import SetUpError
 from local.jobs import supervisor
-from local.jobs.backend import Launch
+from local.jobs.backend import BackendName, Exit, Launch, Runnable
+from local.jobs.grace import stop_grace_s
 from local.jobs.job import JobError
-from local.jobs.programs import Program, ProgramTable
-
-GRACE_S = 120.0
-GRACE_VARIABLE = "DRYDOCK_STOP_GRACE_SECONDS"
+from local.jobs.programs import ProgramTable
 
 _FROM_HOST = ("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TZ")
 _RECORD = "process.json"
@@ -38,7 +36,8 @@ _SOCKET_ROOM = 60  # a Unix socket's path has at most 107 bytes, and Python puts
 class ProcessBackend:
     """Runs programs as processes of this machine."""
 
-    name = "process"
+    name = BackendName.process
+    runs_scripts = False
 
     def __init__(
         self,
@@ -50,23 +49,26 @@ class ProcessBackend:
         """``ensure`` makes a virtual environment ready and returns its python."""
         self._programs = programs
         self._endpoint_url = endpoint_url
-        self._grace_s = float(os.environ.get(GRACE_VARIABLE, GRACE_S)) if grace_s is None else grace_s
+        self._grace_s = stop_grace_s() if grace_s is None else grace_s
         self._ensure = ensure
         self._pythons: dict[str, Path] = {}
 
-    def resolve(self, image: str) -> Program:
-        return self._programs.resolve(image)
+    def resolve(self, image: str) -> Runnable:
+        program = self._programs.resolve(image)
+        return Runnable(program.name, f"program {program.name} ({program.file})")
 
-    def prepare(self, program: Program, say: Callable[[str], None]) -> None:
+    def prepare(self, runnable: Runnable, say: Callable[[str], None]) -> None:
+        environment = self._programs.named(runnable.reference).environment
         try:
-            self._pythons[program.environment] = self._ensure(program.environment, say)
+            self._pythons[environment] = self._ensure(environment, say)
         except SetUpError as error:
             raise JobError(
-                f"ClientError: The environment {program.environment} is not ready: {error.message}. {error.hint}"
+                f"ClientError: The environment {environment} is not ready: {error.message}. {error.hint}"
             ) from error
 
     def start(self, launch: Launch) -> "Process":
-        python = self._pythons[launch.program.environment]
+        program = self._programs.named(launch.runnable.reference)
+        python = self._pythons[program.environment]
         record = launch.folder / _RECORD
         command: list[str | Path] = [
             sys.executable,
@@ -75,7 +77,7 @@ class ProcessBackend:
             supervisor.__file__,
             record,
             python,
-            launch.program.file,
+            program.file,
             "train",
         ]
         child = subprocess.Popen(
@@ -139,13 +141,13 @@ class Process:
                         return
                     yield chunk
 
-    def wait(self) -> int:
+    def wait(self) -> Exit:
         code = self._child.wait()
         assert self._child.stdin is not None
         with self._pipe:
             self._child.stdin.close()
         _link(self._folder).unlink(missing_ok=True)
-        return code if code >= 0 else 128 - code
+        return Exit(code if code >= 0 else 128 - code)
 
     def stop(self, grace_s: float | None = None) -> None:
         assert self._child.stdin is not None

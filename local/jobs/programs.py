@@ -9,8 +9,8 @@ from typing import Any
 
 from local.errors import ValidationException
 
-# Any registry host and account, then drydock/<image>:<program>.
-_IMAGE = re.compile(r"(?:[^/\s]+/)*drydock/(?P<image>[^/:@\s]+):(?P<program>[^/:@\s]+)")
+IMAGE = re.compile(r"(?:[^/\s]+/)*(?P<local>drydock/(?P<image>[^/:@\s]+):(?P<program>[^/:@\s]+))")
+"""Any registry host and account, then drydock/<image>:<program>."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,13 @@ class ProgramTable:
         """Every image name that ``resolve`` accepts, without a registry."""
         return sorted(f"drydock/{image}:{p.name}" for p in self._programs.values() for image in p.images)
 
+    def named(self, name: str) -> Program:
+        """The program of that name, which ``resolve`` has found."""
+        return self._programs[name]
+
     def resolve(self, image: str) -> Program:
         """The program that an image name means, or ValidationException with the names that are known."""
-        match = _IMAGE.fullmatch(image)
+        match = IMAGE.fullmatch(image)
         program = self._programs.get(match["program"]) if match else None
         if match is None or program is None or match["image"] not in program.images:
             raise ValidationException(

@@ -4,6 +4,8 @@ import logging
 from pathlib import Path
 
 from local.errors import ServiceError, disk_is_full
+from local.jobs import files
+from local.jobs.backend import Exit
 from local.jobs.job import FAILURE_REASON_LIMIT, JobError, Secondary, TrainingJob
 
 EMULATOR_STOPPED = "InternalServerError: The emulator was stopped while the training job was running."
@@ -17,17 +19,12 @@ _PHASES = {
 }
 
 
-def of_program(base: Path, code: int) -> str:
+def of_program(base: Path, ending: Exit) -> str:
     """The beginning of the program's ``output/failure``, or a sentence about its exit code."""
-    try:
-        with (base / "output" / "failure").open("rb") as file:
-            said = file.read(4 * FAILURE_REASON_LIMIT).decode("utf-8", "replace").strip()
-    except OSError:
-        said = ""
+    said = files.read_own(base, "output/failure", 4 * FAILURE_REASON_LIMIT).decode("utf-8", "replace").strip()
     if said:
         return said
-    killed = "the program was killed by SIGKILL, often because memory ran out" if code == _KILLED else ""
-    return f"AlgorithmError: {killed}, exit code: {code}"
+    return f"AlgorithmError: {_of_exit(ending)}, exit code: {ending.code}"
 
 
 def of_error(error: Exception, job: TrainingJob) -> str:
@@ -43,3 +40,13 @@ def of_error(error: Exception, job: TrainingJob) -> str:
         return f"ClientError: {error.message} ({error.code}, while {doing})"
     logging.error("training job %s, while %s", job.name, doing, exc_info=error)
     return f"InternalServerError: We encountered an internal error while {doing}. Please try again. ({error!r})"
+
+
+def _of_exit(ending: Exit) -> str:
+    if ending.out_of_memory:
+        victim = "the program" if ending.code == _KILLED else "a process of the program"
+        return f"{victim} was killed by the kernel because memory ran out"
+    if ending.code != _KILLED:
+        return ""
+    doubt = ", often because memory ran out" if ending.out_of_memory is None else "; memory had not run out"
+    return f"the program was killed by SIGKILL{doubt}"

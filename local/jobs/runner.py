@@ -55,7 +55,13 @@ class Runner:
 
     def check(self, request: Mapping[str, Any]) -> None:
         """ValidationException if this machine cannot run a valid request: its image, S3 addresses or local paths."""
-        self._services.backend.resolve(request["AlgorithmSpecification"]["TrainingImage"])
+        backend = self._services.backend
+        if not backend.runs_scripts and "sagemaker_program" in request.get("HyperParameters", {}):
+            raise ValidationException(
+                f"Hyperparameter sagemaker_program is not supported by Drydock's {backend.name} backend; "
+                "your own scripts run in containers: drydock down, then drydock up --backend docker"
+            )
+        backend.resolve(request["AlgorithmSpecification"]["TrainingImage"])
         for path in workdir.local_paths(request):
             workdir.resolve(Path(), path)
         for channel in request.get("InputDataConfig", []):

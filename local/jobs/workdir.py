@@ -19,6 +19,7 @@ INPUT = "input/data"
 _WITH_A_FOLDER = ("checkpointconfig", "debughookconfig", "tensorboardoutputconfig")
 _GPU_FAMILIES = ("ml.p", "ml.g")
 _OPT_ML = PurePosixPath("/opt/ml")
+_ROOTS = ("input", "model", "output")
 _FOLDERS = (
     "input/config", "input/data", "model", "output/data",
     "output/metrics/sagemaker", "output/profiler", "output/tensorboard",
@@ -45,9 +46,8 @@ def tidy(folder: Path) -> None:
 
 def environment(job: TrainingJob) -> dict[str, str]:
     """The platform's variables and the request's, as SageMaker sets them whatever runs the program."""
-    no_gpu = not job.request["ResourceConfig"]["InstanceType"].startswith(_GPU_FAMILIES)
     return {
-        **({"NVIDIA_VISIBLE_DEVICES": "void"} if no_gpu else {}),
+        **({} if has_gpus(job.request) else {"NVIDIA_VISIBLE_DEVICES": "void"}),
         **job.request.get("Environment", {}),
         "TRAINING_JOB_NAME": job.name,
         "TRAINING_JOB_ARN": job.arn,
@@ -60,10 +60,25 @@ def resolve(base: Path, path: str) -> Path:
     literal = PurePosixPath(path)
     if not literal.is_relative_to(_OPT_ML) or literal == _OPT_ML or ".." in literal.parts:
         raise ValidationException(
-            f'The local path "{path}" lies outside /opt/ml; the process backend can only offer folders below /opt/ml, '
+            f'The local path "{path}" lies outside /opt/ml; the emulator can only offer folders below /opt/ml, '
             f"such as {CHECKPOINT_PATH}."
         )
     return base / literal.relative_to(_OPT_ML)
+
+
+def has_gpus(request: Mapping[str, Any]) -> bool:
+    """Whether the request's instance type has NVIDIA GPUs."""
+    return bool(request["ResourceConfig"]["InstanceType"].startswith(_GPU_FAMILIES))
+
+
+def folders(request: Mapping[str, Any]) -> list[str]:
+    """What ``build`` makes, relative to the base: each of these holds nothing but what the platform put there."""
+    places = [PurePosixPath(folder) for folder in _ROOTS]
+    for path in local_paths(request):
+        place = PurePosixPath(path).relative_to(_OPT_ML)
+        if not any(place.is_relative_to(known) for known in places):
+            places = [known for known in places if not known.is_relative_to(place)] + [place]
+    return [str(place) for place in places]
 
 
 def local_paths(request: Mapping[str, Any]) -> list[str]:

@@ -4,9 +4,11 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from local.s3 import buckets, listing, versions
 from local.s3.blobs import Blobs, hashed, read_chunks
@@ -76,13 +78,15 @@ class ObjectStore:
         version = versions.latest(connection, bucket, key)
         return self._stored(version) if version and version.blob else None
 
-    def put(self, bucket: str, key: str, source: Path | bytes, content_type: str | None = None) -> StoredObject:
-        """Store a file's content, or bytes; durable when it returns. S3Error NoSuchBucket."""
+    def put(
+        self, bucket: str, key: str, source: Path | BinaryIO | bytes, content_type: str | None = None
+    ) -> StoredObject:
+        """Store the content of a file, by path or open, or bytes; durable when it returns. S3Error NoSuchBucket."""
         buckets.require(self.database.read(), bucket)
         attributes = Attributes({"ContentType": content_type or _DEFAULT_CONTENT_TYPE})
         if isinstance(source, bytes):
             return self._stored(self.write(bucket, key, [source], attributes))
-        with source.open("rb") as file:
+        with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
             return self._stored(self.write(bucket, key, read_chunks(file), attributes))
 
     def delete(self, bucket: str, key: str) -> None:

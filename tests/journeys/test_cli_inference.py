@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import urllib.request
 from collections.abc import Iterator
@@ -120,6 +121,10 @@ def test_a_program_that_a_signal_kills_is_named_with_the_signal(
 def test_a_place_without_images_is_refused(drydock: Drydock, tmp_path: Path) -> None:
     assert "there is no image" in drydock("predict", "box-1", str(tmp_path / "none.jpg")).err
     assert "holds no images" in drydock("predict", "box-1", str(tmp_path)).err
+    (tmp_path / "notes").write_text("no image")
+    assert "notes is not an image that can be read" in drydock("predict", "box-1", str(tmp_path / "notes")).err
+    os.mkfifo(tmp_path / "pipe.png")
+    assert "pipe.png is not an image that can be read" in drydock("predict", "box-1", str(tmp_path / "pipe.png")).err
 
 
 def test_the_model_is_served_until_ctrl_c(drydock: Drydock) -> None:

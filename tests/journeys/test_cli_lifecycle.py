@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from local.cli import emulator, lifecycle
 from tests.support.drydock import Drydock
 from tests.support.emulator import PROGRAMS
 
@@ -107,6 +108,42 @@ def test_after_kill_9_up_starts_a_new_one(drydock: Drydock) -> None:
 
     assert second.code == 0, second.err
     assert second.json["pid"] != first["pid"]
+
+
+def test_an_emulator_that_does_not_answer_is_told_from_none_and_down_ends_it(
+    drydock: Drydock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    up = drydock("up", "--port", "0", "--json").json
+    os.kill(up["pid"], signal.SIGSTOP)
+
+    for verb in ("jobs", "up"):
+        refused = drydock(verb)
+        assert refused.code == 1
+        assert refused.err.startswith(f"error: the emulator of {drydock.home} does not answer, but its process")
+        assert refused.err.endswith("\n\nhint: drydock down ends it; then drydock up\n")
+
+    monkeypatch.setattr(emulator, "STOP_TIMEOUT_S", 0.5)
+    lifecycle.down(drydock.home)
+
+    assert f"(process {up['pid']}) does not answer; ending it" in (told := capsys.readouterr().err)
+    assert "it was killed: what it had stored is kept" in told
+    assert drydock("up", "--port", "0", "--json").json["pid"] != up["pid"]
+
+
+def test_a_process_that_has_the_id_of_a_dead_emulator_is_left_alone(drydock: Drydock) -> None:
+    up = drydock("up", "--port", "0", "--json").json
+    os.kill(up["pid"], signal.SIGKILL)
+    record = drydock.home / "emulator.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"pid": os.getpid()}))
+
+    assert "no emulator is up" in drydock("down").err
+
+
+def test_drydock_alone_shows_its_help(drydock: Drydock) -> None:
+    alone = drydock()
+
+    assert (alone.code, alone.err) == (0, "")
+    assert alone.out == drydock("--help").out
 
 
 def test_a_folder_without_programs_is_refused_before_anything_starts(drydock: Drydock, tmp_path: Path) -> None:

@@ -284,6 +284,9 @@ def test_a_job_without_checkpoints_cannot_be_resumed(drydock: Drydock) -> None:
         (("hello", "--resume", "no-such-job"), "no-such-job"),
         (("yolo", "--hp", "epoch=3"), "yolo has no hyperparameter 'epoch'"),
         (("yolo", "--data", "test=/tmp"), "yolo reads no channel 'test'"),
+        (("yolo", "--hp", "img-size=333"), "hint: --hp img-size=320 or 352"),
+        (("hello", "--resume", ""), "the name of the job is empty"),
+        (("hello", "--max-runtime", "99999999999"), "'--max-runtime': Input should be less than or equal to 2419200"),
     ],
 )
 def test_bad_input_is_refused_before_a_job_is_made(drydock: Drydock, arguments: tuple[str, ...], told: str) -> None:
@@ -365,6 +368,26 @@ def test_a_job_that_does_not_exist_is_an_error_everywhere(drydock: Drydock) -> N
         result = drydock(verb, "no-such-job")
         assert result.code == 2
         assert result.err.startswith("error: no-such-job: ")
+
+
+@pytest.mark.parametrize("verb", ["describe", "logs", "stop", "fetch", "serve", "predict"])
+def test_a_job_without_a_name_is_one_error(drydock: Drydock, tmp_path: Path, verb: str) -> None:
+    (tmp_path / "a.png").touch()
+
+    result = drydock(verb, "", *([str(tmp_path / "a.png")] if verb == "predict" else []))
+
+    assert result.code == 2
+    assert result.err == "error: the name of the job is empty\n\nhint: drydock jobs lists them\n"
+
+
+def test_a_job_that_has_ended_cannot_be_stopped_and_the_hint_says_so(drydock: Drydock) -> None:
+    drydock("train", "hello", "--name", "over-1")
+
+    result = drydock("stop", "over-1")
+
+    assert result.code == 1
+    assert "ValidationException: The request was rejected because the training job is in status" in result.err
+    assert result.err.endswith("hint: drydock describe over-1 shows how it ended\n")
 
 
 def test_jobs_lists_the_newest_first(drydock: Drydock) -> None:

@@ -1,6 +1,6 @@
 """Counts to ``steps`` (default 3), one checkpoint a step, from where the newest checkpoint left off.
 
-With ``then=wait`` it says ``waiting`` and does not end by itself. Checkpoints are made whole elsewhere and
+With ``then=wait`` it says ``waiting`` and does not end by itself. Checkpoints are made whole in a hidden folder and
 renamed into place, and the two newest are kept.
 """
 
@@ -15,7 +15,7 @@ folder = BASE / "checkpoints"
 done = max((int(path.name) for path in folder.iterdir() if path.name.isdigit()), default=0)
 print(f"starting after step {done}", flush=True)
 for step in range(done + 1, int(settings.get("steps", "3")) + 1):
-    new = folder.parent / "unfinished"
+    new = folder / ".unfinished"
     new.mkdir()
     (new / "weights.bin").write_bytes(os.urandom(1000))
     (new / "manifest.json").write_text(f'{{"step": {step}}}')

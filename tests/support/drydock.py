@@ -33,6 +33,7 @@ class Drydock:
     """``drydock(*arguments)`` runs one command to its end."""
 
     folder: Path
+    timeout_s: float = TIMEOUT_S
 
     @property
     def home(self) -> Path:
@@ -59,7 +60,7 @@ class Drydock:
             capture_output=True,
             text=True,
             check=False,
-            timeout=TIMEOUT_S,
+            timeout=self.timeout_s,
         )
         return Result(done.returncode, done.stdout, done.stderr)
 

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "tests" / "programs"
 ROLE = "arn:aws:iam::123456789012:role/drydock"
 REGION = "eu-west-1"
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 180
 
 
 @dataclass
@@ -64,24 +64,32 @@ class Emulator:
                 raise
 
 
-def start(home: Path, programs: Sequence[Path] = (PROGRAMS,), **environ: str) -> Emulator:
-    """Start an emulator on `home` and wait until it answers; its log is `<home>/server.log`."""
+def start(
+    home: Path,
+    programs: Sequence[Path] = (PROGRAMS,),
+    backend: str = "process",
+    prefix: Sequence[str] = (),
+    **environ: str,
+) -> Emulator:
+    """Start an emulator on `home` and wait until it answers; its log is `<home>/server.log`.
+
+    `prefix` is a command that runs another one, as another user.
+    """
     home.mkdir(parents=True, exist_ok=True)
     server_file = home / "emulator.json"
-    server_file.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "local.server", "--home", str(home), "--port", "0"]
+    command = [sys.executable, "-m", "local.server", "--home", str(home), "--port", "0", "--backend", backend]
     for folder in programs:
         command += ["--programs", str(folder)]
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)} | environ, stdout=log, stderr=log
+            [*prefix, *command], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)} | environ, stdout=log, stderr=log
         )
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the emulator ended with {process.returncode}:\n{(home / 'server.log').read_text()}")
-        if server_file.exists():
-            return Emulator(home, json.loads(server_file.read_text())["url"], process)
+        if server_file.exists() and (record := json.loads(server_file.read_text()))["pid"] == process.pid:
+            return Emulator(home, record["url"], process)
         time.sleep(0.02)
     process.kill()
     raise RuntimeError(f"the emulator did not answer in {START_TIMEOUT_S} s:\n{(home / 'server.log').read_text()}")

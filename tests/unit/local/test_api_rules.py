@@ -26,7 +26,15 @@ def algorithm(**members: Any) -> dict[str, Any]:
 
 
 def test_a_plain_request_passes():
-    rules.check(request(InputDataConfig=[channel()], CheckpointConfig={"S3Uri": "s3://bucket/ck"}))
+    channels = [channel(), channel("other-manifest"), channel("checkpoints")]
+    rules.check(request(InputDataConfig=channels, CheckpointConfig={"S3Uri": "s3://bucket/ck"}))
+
+
+@pytest.mark.parametrize(
+    "regex", [r"[({](\d{4}-\d{2}){2}", r"loss=([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?);", "(x{2,}){500}"]
+)
+def test_a_metric_definition_with_a_group_passes(regex: str):
+    rules.check(request(AlgorithmSpecification=algorithm(MetricDefinitions=[{"Name": "loss", "Regex": regex}])))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +51,14 @@ def test_a_plain_request_passes():
         ({"StoppingCondition": {"MaxRuntimeInSeconds": 2_419_201}}, "at most 2419200"),
         ({"InputDataConfig": [channel("a"), channel("a")]}, "Channel names must be unique: a"),
         ({"InputDataConfig": [channel("..")]}, "cannot be called '..'"),
+        ({"InputDataConfig": [channel("x-manifest"), channel("x")]}, "x-manifest is the list of what was downloaded"),
+        (
+            {
+                "InputDataConfig": [channel("checkpoints-manifest")],
+                "CheckpointConfig": {"S3Uri": "s3://bucket/checkpoints"},
+            },
+            "cannot be called 'checkpoints-manifest'",
+        ),
         ({"InputDataConfig": [{"ChannelName": "a", "DataSource": {}}]}, "Channel a needs an S3DataSource"),
         ({"InputDataConfig": [channel(uri="https://x/y")]}, "'https://x/y' at 'inputDataConfig.1.member.dataSource"),
         ({"OutputDataConfig": {"S3OutputPath": "s3://UPPER/"}}, "'s3://UPPER/' at 'outputDataConfig.s3OutputPath'"),
@@ -51,7 +67,6 @@ def test_a_plain_request_passes():
         ({"CheckpointConfig": {"S3Uri": "s3://bucket", "LocalPath": "/opt/ml"}}, "below /opt/ml"),
         ({"CheckpointConfig": {"S3Uri": "s3://bucket", "LocalPath": "/opt/ml/model/x"}}, "a folder of its own"),
         ({"CheckpointConfig": {"S3Uri": "s3://bucket", "LocalPath": "/opt/ml/../../etc"}}, "a folder of its own"),
-        ({"HyperParameters": {"sagemaker_program": '"train.py"'}}, "script mode is not there yet"),
         ({"Environment": {"A": "x\0"}}, "The value of A holds a NUL character"),
         ({"Tags": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]}, "Duplicate tag keys found: a"),
         ({"Tags": [{"Key": "aws:x", "Value": "1"}]}, "aws: prefixed tag key names are not allowed"),
@@ -62,6 +77,14 @@ def test_a_plain_request_passes():
         (
             {"AlgorithmSpecification": algorithm(MetricDefinitions=[{"Name": "loss", "Regex": "loss"}])},
             "needs a group",
+        ),
+        (
+            {"AlgorithmSpecification": algorithm(MetricDefinitions=[{"Name": "loss", "Regex": "((a{999}){999})"}])},
+            "longer than 10000 elements",
+        ),
+        (
+            {"AlgorithmSpecification": algorithm(MetricDefinitions=[{"Name": "loss", "Regex": "(a**)"}])},
+            "Invalid Regex of metric definition 'loss': multiple repeat",
         ),
     ],
 )

@@ -54,10 +54,21 @@ def refusal_of_the_program(declared: dict[str, Any], text: str) -> str | None:
     return None
 
 
-def test_the_hint_is_the_nearest_choice_and_the_default() -> None:
-    size = next(declared for declared in describe(Declared) if declared["name"] == "size")
+@pytest.mark.parametrize(
+    ("name", "given", "hint"),
+    [
+        ("size", "non", "--hp size=none, or leave it out for n"),
+        ("img-size", "333", "--hp img-size=320 or 352, or leave it out for 640"),
+        ("img-size", "33.5", "--hp img-size=32 or 64, or leave it out for 640"),
+        ("img-size", "3", "--hp img-size=32, or leave it out for 640"),
+        ("img-size", "-64", "--hp img-size=…, or leave it out for 640"),
+        ("img-size", "inf", "--hp img-size=…, or leave it out for 640"),
+    ],
+)
+def test_the_hint_is_what_comes_nearest_and_the_default(name: str, given: str, hint: str) -> None:
+    declared = next(declared for declared in describe(Declared) if declared["name"] == name)
 
     with pytest.raises(Refusal) as refused:
-        hyperparameters.check(size, "non")
+        hyperparameters.check(declared, given)
 
-    assert refused.value.hint == "--hp size=none, or leave it out for n"
+    assert refused.value.hint == hint

@@ -93,3 +93,78 @@ def test_a_manifest_that_is_none_is_refused_with_its_line(tmp_path: Path, text: 
 
     assert told in refused.value.message
     assert refused.value.hint
+
+
+def write_coco(path: Path, *names: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"images": [{"id": i, "file_name": n} for i, n in enumerate(names)], "annotations": []}))
+    return path
+
+
+def test_a_coco_file_takes_its_images_along(tmp_path: Path) -> None:
+    touch(tmp_path / "set/train/a.jpg", tmp_path / "set/train/b.jpg", tmp_path / "set/other.jpg")
+    coco = write_coco(tmp_path / "set/annotations/instances.json", "a.jpg", "train/b.jpg")
+
+    assert names(coco) == (
+        tmp_path / "set",
+        "annotations/instances.json",
+        {"annotations/instances.json", "train/a.jpg", "train/b.jpg"},
+    )
+
+
+def test_an_image_of_a_coco_file_that_is_missing_is_named_with_its_place(tmp_path: Path) -> None:
+    touch(tmp_path / "a/b/c/a.jpg")
+    coco = write_coco(tmp_path / "a/b/c/c.json", "a.jpg", "gone.jpg")
+
+    with pytest.raises(Refusal, match=r"c\.json, images\[1\]: gone\.jpg"):
+        bundle(coco)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"images": []}', '{"images": [], "annotations": []}', "[" * 100_000])
+def test_json_that_is_no_coco_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.json").write_text(text)
+
+    with pytest.raises(Refusal, match=r"c\.json is no"):
+        bundle(tmp_path / "c.json")
+
+
+@pytest.mark.parametrize(
+    ("place", "settings"),
+    [
+        ("data.yaml", "train: images/train\nval: [images/val]"),
+        ("data.yaml", "train: ../images/train\nval: images/val"),
+        ("sub/data.yaml", "path: ..\ntrain: images/train\nval: images/val"),
+        ("sub/data.yml", "train: ../images/train\nval: ../images/val"),
+        ("data.yaml", "names: [a]"),
+        ("data.yaml", "train: list.txt\nval: images/val/b.jpg"),
+    ],
+)
+def test_a_data_yaml_takes_its_images_and_labels_along(tmp_path: Path, place: str, settings: str) -> None:
+    pictures = {"images/train/a.jpg", "images/val/b.jpg", "labels/train/a.txt"}
+    folder = tmp_path / "set"
+    touch(*(folder / name for name in pictures), folder / "other.jpg", folder / "images/.hidden", folder / place)
+    (folder / "list.txt").write_text("images/train/a.jpg\n")
+    (folder / place).write_text(settings)
+
+    found = names(folder / place)
+
+    assert found[:2] == (folder, place)
+    assert found[2] - {"list.txt"} == pictures | {place}
+    assert ("list.txt" in found[2]) == ("list.txt" in settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ("train: gone", "data.yaml: train names gone, which does not exist"),
+        ("[1]", "is no mapping"),
+        ("a: [", "does not parse"),
+    ],
+)
+def test_a_data_yaml_that_is_wrong_is_refused(tmp_path: Path, settings: str, told: str) -> None:
+    (tmp_path / "data.yaml").write_text(settings)
+
+    with pytest.raises(Refusal) as refused:
+        bundle(tmp_path / "data.yaml")
+
+    assert told in refused.value.message

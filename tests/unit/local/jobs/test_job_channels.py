@@ -96,6 +96,8 @@ def test_an_address_that_matches_is_accepted(objects):
         (["data/a/b/c", "data/a"], "need the same path"),
         (["data/a", "data//a"], "need the same path"),
         (["data/a/"], "ends in a slash but has content"),
+        (["data/" + "x" * 300], f"the key of s3://bucket/data/{'x' * 300} is too long"),
+        (["data/" + "x" * 300 + "/a"], f"the key of s3://bucket/data/{'x' * 300}/a is too long"),
     ],
 )
 def test_keys_that_cannot_be_files_fail_the_download(objects, tmp_path, keys, complaint):
@@ -138,6 +140,11 @@ def test_a_manifest_file_names_the_objects(objects, tmp_path):
         ([], "must read"),
         (["a"], "must read"),
         ([{"prefix": "bucket/some"}, "a"], "must read"),
+        ({"prefix": "s3://bucket/some/"}, "must read"),
+        ([{"prefix": ["x"]}, "a"], "an object with a prefix"),
+        (b"[" * 100_000, "must read"),
+        (b'[{"prefix": "s3://bucket/some/"}, "\\ud800"]', "must read"),
+        (b'[{"prefix": "s3://bucket/\\ud800/"}, "a"]', "must read"),
         ([{"prefix": "s3://bucket/some/"}, {"a": 1}], "must be strings"),
         ([{"prefix": "s3://bucket/some/"}, "missing"], "s3://bucket/some/missing, which s3://bucket/m.json names"),
         ([{"prefix": "s3://elsewhere/"}, "a"], "s3://elsewhere/a"),
@@ -146,5 +153,8 @@ def test_a_manifest_file_names_the_objects(objects, tmp_path):
 )
 def test_a_manifest_that_is_wrong_fails_by_name(objects, tmp_path, content, complaint):
     manifest(objects, content)
-    with pytest.raises(JobError, match=complaint):
+    with pytest.raises(JobError, match=complaint) as refused:
         download(objects, tmp_path / "data", "s3://bucket/m.json", "ManifestFile")
+    assert str(refused.value).startswith("ClientError: ")
+    assert "s3://bucket/m.json" in str(refused.value)
+    assert str(refused.value).encode()  # it goes into a database and over HTTP

@@ -83,3 +83,52 @@ def test_an_emulator_that_ends_while_a_job_is_starting_writes_nothing_afterwards
     assert made.wait(30)
     assert not site.home.training_jobs.exists()
     assert site.runner.get("job") == job
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "os.mkfifo('output/failure')",
+        "os.symlink('/etc/hostname', 'output/failure')",
+        "os.rename('output', 'old'); os.symlink('/etc', 'output'); os.symlink('/etc/hostname', 'old/failure')",
+        "os.mkdir('output/failure')",
+    ],
+)
+def test_only_a_file_of_the_jobs_own_is_read_as_its_failure(site, code):
+    code = f"import os, sys; os.chdir(BASE); {code}; sys.exit(7)"
+    job = site.run("inline", HyperParameters={"code": code})
+    assert (job.status, job.failure_reason) == ("Failed", "AlgorithmError: , exit code: 7")
+
+
+def test_a_model_folder_that_the_program_removed_is_an_empty_one(site):
+    code = "import os, shutil; shutil.rmtree(f'{BASE}/model'); open(f'{BASE}/output/data/a', 'w').close()"
+    assert site.run("inline", HyperParameters={"code": code}).status == "Completed"
+    assert site.keys("out/") == ["out/job/output/output.tar.gz"]
+
+
+@pytest.mark.parametrize("instead", ["open('model', 'w')", "os.symlink('/etc', 'model')", "os.mkfifo('model')"])
+def test_what_stands_in_place_of_the_model_folder_is_named_and_not_uploaded(site, instead):
+    job = site.run("inline", HyperParameters={"code": f"import os; os.chdir(BASE); os.rmdir('model'); {instead}"})
+    assert job.status == "Failed"
+    assert job.failure_reason == "ClientError: /opt/ml/model is no folder any more, so it cannot be uploaded"
+    assert site.keys("out/") == []
+
+
+def test_checkpoints_are_files_of_the_jobs_own(site):
+    code = (
+        "import os; os.chdir(f'{BASE}/checkpoints'); open('a', 'w').write('1'); os.symlink('a', 'b');"
+        "os.symlink('/etc/hostname', 'c'); os.mkfifo('d')"
+    )
+    config = {"S3Uri": "s3://bucket/checkpoints"}
+    assert site.run("inline", HyperParameters={"code": code}, CheckpointConfig=config).status == "Completed"
+    assert site.keys("checkpoints/") == ["checkpoints/a", "checkpoints/b"]
+
+
+def test_a_metric_that_takes_for_ever_to_match_holds_up_nobody(site):
+    endless = [{"Name": "endless", "Regex": "((a|a)+)b"}, {"Name": "loss", "Regex": "loss=([0-9.]+)"}]
+    algorithm = site.request("inline")["AlgorithmSpecification"] | {"MetricDefinitions": endless}
+    code = "print('loss=0.5 ' + 'a' * 40)"
+    job = site.run("inline", HyperParameters={"code": code}, AlgorithmSpecification=algorithm)
+    assert job.status == "Completed"
+    assert [(metric.name, metric.value) for metric in job.final_metrics] == [("loss", 0.5)]
+    assert any(line.startswith('[drydock] metric "endless": matching its regex ((a|a)+)b') for line in site.log())

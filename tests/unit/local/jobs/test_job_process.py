@@ -44,7 +44,7 @@ def launch(backend, folder, program, hyperparameters=None, *, environment=None, 
 def run(backend, folder, program, *arguments, **settings):
     running = launch(backend, folder, program, *arguments, **settings)
     lines = [line for batch in split_lines(running.logs()) for line in batch]
-    return running.wait(), lines
+    return running.wait().code, lines
 
 
 def stop_when_ready(running, *grace_s):
@@ -54,7 +54,7 @@ def stop_when_ready(running, *grace_s):
     for seconds in grace_s:
         running.stop(seconds)
     assert len([*batches]) <= 1
-    return running.wait()
+    return running.wait().code
 
 
 def gone(pid, seconds=20):
@@ -145,7 +145,7 @@ def test_a_stop_right_after_the_start_is_not_lost(backend, tmp_path):
         time.sleep(attempt / 1000)
         running.stop(8)
         list(running.logs())
-        assert running.wait() == 143, "SIGKILL after the grace period: SIGTERM was lost"
+        assert running.wait().code == 143, "SIGKILL after the grace period: SIGTERM was lost"
 
 
 def test_a_program_that_ignores_sigterm_is_killed_after_the_grace_period(backend, tmp_path):
@@ -181,7 +181,7 @@ def test_children_end_when_the_program_is_killed(backend, tmp_path):
     record = json.loads((tmp_path / "job/process.json").read_text())
     os.kill(record["program"]["pid"], signal.SIGKILL)
     assert [*batches] == []
-    assert running.wait() == 137
+    assert running.wait().code == 137
     assert all(gone(pid) for pid in pids(lines))
 
 
@@ -192,7 +192,7 @@ def test_the_program_ends_when_its_supervisor_is_killed(backend, tmp_path):
     record = json.loads((tmp_path / "job/process.json").read_text())
     os.kill(record["supervisor"]["pid"], signal.SIGKILL)
     assert [*batches] == []
-    assert running.wait() == 137
+    assert running.wait().code == 137
     assert gone(record["program"]["pid"])
 
 
@@ -246,7 +246,7 @@ def test_clearing_a_folder_without_a_whole_record_touches_nothing(backend, tmp_p
     assert {path.name: path.read_text() for path in folder.iterdir()} == before
     running.stop()
     assert [*batches] == [["leaving"]], "it ran until it was stopped"
-    assert running.wait() == 143
+    assert running.wait().code == 143
 
 
 def test_an_environment_that_cannot_be_made_fails_the_job_with_its_hint(backend):

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
-CONTAINERS = Path(__file__).resolve().parents[2] / "containers"
+from local.jobs import frameworks
+from tests.support.emulator import ROOT
+
 AWS = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
-
-
-def resolve(uri: str) -> str | None:
-    """As docs/contract.md says: the account of the registry, then the pattern of repository and tag."""
-    table = json.loads((CONTAINERS / "frameworks.json").read_text())
-    registry, _, name = uri.partition("/")
-    account, *rest = registry.split(".", 3)
-    if account not in table["accounts"] or rest[:2] != ["dkr", "ecr"]:
-        return None
-    found = [entry["image"] for entry in table["images"] if re.fullmatch(entry["pattern"], name)]
-    assert len(found) < 2, f"{uri} is ambiguous"
-    return found[0] if found else None
 
 
 @pytest.mark.parametrize(
@@ -45,7 +34,7 @@ def resolve(uri: str) -> str | None:
     ],
 )
 def test_a_framework_image_has_one_of_ours(uri: str, image: str) -> None:
-    assert resolve(uri) == image
+    assert frameworks.stand_in(uri) == image
 
 
 @pytest.mark.parametrize(
@@ -61,10 +50,18 @@ def test_a_framework_image_has_one_of_ours(uri: str, image: str) -> None:
     ],
 )
 def test_what_ours_cannot_stand_for_is_not_in_the_table(uri: str) -> None:
-    assert resolve(uri) is None
+    assert frameworks.stand_in(uri) is None
 
 
 def test_the_table_names_images_that_the_bake_file_builds() -> None:
-    built = set(re.findall(r'^    (train\S+) += "', (CONTAINERS.parent / "docker-bake.hcl").read_text(), re.MULTILINE))
-    entries = json.loads((CONTAINERS / "frameworks.json").read_text())["images"]
+    built = set(re.findall(r'^    (train\S+) += "', (ROOT / "docker-bake.hcl").read_text(), re.MULTILINE))
+    entries = json.loads((ROOT / "containers" / "frameworks.json").read_text())["images"]
     assert {entry["image"] for entry in entries} == {f"drydock/{name}:script" for name in built}
+
+
+def test_no_image_has_two_stand_ins() -> None:
+    patterns = [
+        entry["pattern"] for entry in json.loads((ROOT / "containers" / "frameworks.json").read_text())["images"]
+    ]
+    for name in ("pytorch-training:2.8.0-gpu-py312", "tensorflow-training:2.11-cpu-py39"):
+        assert sum(bool(re.fullmatch(pattern, name)) for pattern in patterns) == 1

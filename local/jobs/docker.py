@@ -1,0 +1,175 @@
+"""The docker backend: each job in a container of its image, started as SageMaker starts it (``IMAGE train``).
+
+The job's folders are mounted at their places below /opt/ml, never /opt/ml whole, so that what the image has
+beside them stays. The program runs as the user who runs the emulator, who therefore owns what it writes.
+"""
+
+import hashlib
+import io
+import logging
+import os
+import tarfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from local.jobs import images
+from local.jobs.backend import BackendName, Launch, Runnable
+from local.jobs.container import Container
+from local.jobs.engine import Engine, RefusedError, asked_to, unless_gone
+from local.jobs.grace import stop_grace_s
+from local.jobs.job import JobError
+from local.jobs.networks import AlsoAt, Network, network
+from local.jobs.workdir import HOST
+
+HOME_LABEL = "drydock.home"
+FOLDER_LABEL = "drydock.job-folder"
+
+_SHM_SHARE = 2  # half of the memory, as on an instance of SageMaker
+_SPARED_SHARE = 16  # of the memory, so that the kernel kills the job and not the engine or the emulator
+_NOT_EXECUTABLE = ("executable file not found", "no such file or directory", "permission denied")
+
+
+class DockerBackend:
+    """Runs images as containers of the engine of this machine."""
+
+    name = BackendName.docker
+    runs_scripts = True
+
+    def __init__(self, engine: Engine, home: Path, also_at: AlsoAt, grace_s: float | None = None) -> None:
+        """``home`` names the emulator in the labels of what it starts."""
+        self._engine = engine
+        self._home = home
+        self._also_at = also_at
+        self._grace_s = stop_grace_s() if grace_s is None else grace_s
+
+    def resolve(self, image: str) -> Runnable:
+        return images.resolve(self._engine, image)
+
+    def prepare(self, runnable: Runnable, say: Callable[[str], None]) -> None:
+        """An image that was resolved is all that a container needs."""
+
+    def start(self, launch: Launch) -> Container:
+        labels = {HOME_LABEL: str(self._home), FOLDER_LABEL: str(launch.folder)}
+        name = f"drydock-{launch.folder.name}-{_digest(launch.folder)}"
+        with ExitStack() as cleanup:
+            net = None
+            if not launch.network_isolation:
+                net = cleanup.enter_context(network(self._engine, name, labels, self._also_at))
+            with asked_to("create the container"):
+                made = self._engine.api.create_container(**self._configuration(launch, name, labels, net))["Id"]
+            cleanup.callback(self._remove, made)
+            with asked_to("prepare the container"):
+                self._give_opt_ml(made)
+                output = self._engine.api.attach(made, stdout=True, stderr=True, stream=True, demux=True)
+            self._start(made, launch)
+            return Container(self._engine, made, output, self._grace_s, cleanup.pop_all().close)
+
+    def clear(self, folder: Path) -> None:
+        _clear(self._engine, f"{FOLDER_LABEL}={folder}")
+
+    def _remove(self, identity: str) -> None:
+        try:
+            _remove_container(self._engine, identity)
+        except JobError as error:
+            logging.warning("%s", error)
+
+    def _start(self, identity: str, launch: Launch) -> None:
+        try:
+            with asked_to("start the container"):
+                self._engine.api.start(identity)
+        except RefusedError as error:
+            if '"train": ' in error.said and any(reason in error.said for reason in _NOT_EXECUTABLE):
+                raise JobError(
+                    f"ClientError: The image {launch.runnable.description} has no program `train` that can be run on "
+                    "its PATH, and SageMaker starts it as `docker run IMAGE train`. Put an executable of that name "
+                    "there, or an ENTRYPOINT that takes the argument."
+                ) from error
+            raise
+
+    def _configuration(
+        self, launch: Launch, name: str, labels: Mapping[str, str], net: Network | None
+    ) -> dict[str, Any]:
+        """Arguments of ``create_container``; ``host_config`` as in the engine's API."""
+        memory_bytes = self._engine.memory_bytes
+        gpus = [{"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}] if launch.gpus and self._engine.has_gpus else []
+        return {
+            "image": launch.runnable.reference,
+            "command": ["train"],
+            "name": name,
+            "labels": dict(labels),
+            "user": f"{os.getuid()}:{os.getgid()}",
+            "environment": self._environment(launch, net),
+            "healthcheck": {"test": ["NONE"]},
+            "use_config_proxy": False,
+            "networking_config": {"EndpointsConfig": {net.name: {"Aliases": [HOST]}}} if net else None,
+            "host_config": {
+                "Mounts": [_mount(launch.base / folder, f"/opt/ml/{folder}") for folder in launch.folders],
+                "NetworkMode": net.name if net else "none",
+                "ExtraHosts": [] if net else [f"{HOST}:127.0.0.1"],
+                "ShmSize": memory_bytes // _SHM_SHARE,
+                "Memory": memory_bytes - memory_bytes // _SPARED_SHARE,
+                "DeviceRequests": gpus,
+                "LogConfig": {"Type": "none"},
+                "Init": False,
+                "UsernsMode": "host",
+            },
+        }
+
+    def _environment(self, launch: Launch, net: Network | None) -> dict[str, str]:
+        """The image's own variables are below these."""
+        variables = {"PYTHONUNBUFFERED": "1"}
+        if os.getuid():
+            variables |= {"HOME": "/tmp", "TMPDIR": "/tmp"}
+        if net:
+            variables |= {
+                "AWS_ENDPOINT_URL": net.endpoint_url,
+                "AWS_ACCESS_KEY_ID": "drydock",
+                "AWS_SECRET_ACCESS_KEY": "drydock",
+            }
+        return {**variables, **launch.environment}
+
+    def _give_opt_ml(self, identity: str) -> None:
+        """Let the program make folders of its own in /opt/ml, as root can in SageMaker; what is in it stays."""
+        if os.getuid():
+            archive = io.BytesIO()
+            with tarfile.open(fileobj=archive, mode="w") as tar:
+                opt_ml = tarfile.TarInfo("opt/ml")
+                opt_ml.type, opt_ml.mode, opt_ml.uid, opt_ml.gid = tarfile.DIRTYPE, 0o755, os.getuid(), os.getgid()
+                tar.addfile(opt_ml)
+            self._engine.api.put_archive(identity, "/", archive.getvalue())
+
+
+def clear_home(engine: Engine, home: Path) -> None:
+    """Remove every container and network that an emulator of this home has left behind; JobError if it cannot."""
+    _clear(engine, f"{HOME_LABEL}={home}")
+
+
+def _clear(engine: Engine, label: str) -> None:
+    with asked_to("remove what an earlier emulator left behind"):
+        for container in engine.api.containers(all=True, filters={"label": label}):
+            logging.info("removing container %s, left behind by an earlier emulator", container["Id"][:12])
+            _remove_container(engine, container["Id"])
+        for net in engine.api.networks(filters={"label": label}):
+            with unless_gone("remove a network"):
+                engine.api.remove_network(net["Id"])
+
+
+def _remove_container(engine: Engine, identity: str) -> None:
+    try:
+        with unless_gone("remove a container"):
+            engine.api.remove_container(identity, force=True, v=True)
+    except RefusedError as error:
+        if error.status != 409:
+            raise
+        with unless_gone("remove a container"):  # it is being removed
+            engine.api.wait(identity, condition="removed")
+
+
+def _mount(source: Path, target: str) -> dict[str, Any]:
+    return {"Type": "bind", "Source": str(source), "Target": target, "ReadOnly": False}
+
+
+def _digest(folder: Path) -> str:
+    return hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]

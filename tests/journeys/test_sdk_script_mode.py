@@ -1,0 +1,91 @@
+"""Script mode through the SageMaker SDK, unmodified, against an emulator that runs containers."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local import environments
+from local.installer import SetUpError
+from tests.support import emulator as emulators
+from tests.support.emulator import PROGRAMS, ROLE, Emulator
+
+docker = pytest.importorskip("docker")
+
+IMAGE = "drydock/train-cpu:script"
+BUCKET = "scripts"
+CLIENT = Path(__file__).parent / "clients" / "sdk_v2_pytorch.py"
+
+
+@pytest.fixture
+def in_containers(tmp_path: Path) -> Iterator[Emulator]:
+    try:
+        with docker.from_env() as engine:
+            engine.images.get(IMAGE)
+    except docker.errors.ImageNotFound:
+        pytest.skip(f"there is no image {IMAGE} here: make images IMAGES=train-cpu-script")
+    except docker.errors.DockerException as error:
+        pytest.skip(f"no container engine answers here ({str(error)[:120]}); .ci/engine starts one on Debian 12")
+    running = emulators.start(tmp_path / "home", backend="docker")
+    fill(running)
+    yield running
+    running.stop()
+
+
+def fill(emulator: Emulator) -> None:
+    s3 = emulator.client("s3")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket=BUCKET, Key="train/numbers.txt", Body=b"1 3 5 7")
+
+
+@pytest.mark.timeout(900)
+def test_the_pytorch_estimator_trains_a_script_with_a_debugger_hook(in_containers: Emulator, tmp_path: Path) -> None:
+    try:
+        python = environments.ensure("sdk-v2")
+    except SetUpError as error:
+        pytest.skip(f"the environment sdk-v2 cannot be made here: {error.message}")
+    job: dict[str, Any] = {
+        "name": "hpo-1", "bucket": BUCKET, "role": ROLE, "channel": f"s3://{BUCKET}/train",
+        "source": str(PROGRAMS / "hpo"),
+    }  # fmt: skip
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NO_COLOR": "1", **in_containers.environment}
+    done = subprocess.run(
+        [python, CLIENT], input=json.dumps(job), env=environ, capture_output=True, text=True, timeout=800, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    losses = [float(value) for value in re.findall(r"epoch \d of 2: loss=([0-9.]+)", done.stdout)]
+    assert len(losses) == 2
+    assert losses[1] != losses[0]
+    assert "hook saves to /opt/ml/output/tensors" in done.stdout
+    assert f"{IMAGE} (" in done.stdout  # the log says what stands for AWS's image
+    archive = in_containers.client("s3").get_object(Bucket=BUCKET, Key="hpo-1/output/model.tar.gz")["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as model:
+        assert "model.pth" in [Path(name).name for name in model.getnames()]
+
+
+def test_processes_run_no_scripts_and_say_what_does(emulator: Emulator) -> None:
+    fill(emulator)
+    with pytest.raises(ClientError) as refused:
+        emulator.client("sagemaker").create_training_job(
+            TrainingJobName="hpo-2",
+            RoleArn=ROLE,
+            AlgorithmSpecification={"TrainingImage": "drydock/train-cpu:hello", "TrainingInputMode": "File"},
+            HyperParameters={"sagemaker_program": '"hpo.py"'},
+            OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/out"},
+            ResourceConfig={"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            StoppingCondition={"MaxRuntimeInSeconds": 60},
+        )
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert "sagemaker_program" in refused.value.response["Error"]["Message"]
+    assert "drydock up --backend docker" in refused.value.response["Error"]["Message"]

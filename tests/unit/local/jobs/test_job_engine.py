@@ -1,0 +1,103 @@
+"""An engine that cannot run jobs is refused with what to do about it. Small servers stand for the engine."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import ThreadingUnixStreamServer
+from typing import Any
+
+import pytest
+
+from local.installer import SetUpError
+from local.jobs import engine
+
+VERSION = {"ApiVersion": "1.45", "MinAPIVersion": "1.24", "Version": "26.1.5", "Arch": "amd64", "Os": "linux"}
+INFO = {"MemTotal": 16 << 30, "Runtimes": {"runc": {}}, "CgroupVersion": "2", "SecurityOptions": ["name=seccomp"]}
+
+
+@pytest.fixture
+def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Makes an engine answer with facts that differ from a healthy one's."""
+    servers: list[ThreadingUnixStreamServer] = []
+
+    def serve(**different: Any) -> None:
+        version = VERSION | {name: value for name, value in different.items() if name in VERSION}
+        info = INFO | {name: value for name, value in different.items() if name in INFO}
+
+        class Engine(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = json.dumps(version if self.path.endswith("/version") else info).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def address_string(self) -> str:
+                return "unix"
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        servers.append(ThreadingUnixStreamServer(str(tmp_path / "engine.sock"), Engine))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def refusal() -> tuple[str, str]:
+    with pytest.raises(SetUpError) as caught:
+        engine.connect()
+    assert caught.value.hint.endswith("or run jobs as processes: --backend process")
+    return caught.value.message, caught.value.hint
+
+
+def test_an_engine_is_known_by_what_it_says(serve: Callable[..., None]) -> None:
+    serve(Runtimes={"runc": {}, "nvidia": {}})
+    found = engine.connect()
+    try:
+        assert (found.architecture, found.memory_bytes) == ("amd64", 16 << 30)
+        assert found.has_gpus
+        assert found.sees_every_kill
+    finally:
+        found.close()
+
+
+def test_no_engine(serve: Callable[..., None]) -> None:
+    message, hint = refusal()
+    assert message.startswith("no container engine answers at unix:///")
+    assert ".ci/engine" in hint
+
+
+@pytest.mark.parametrize("api_version", ["1.30", "1.12"])
+def test_an_engine_that_is_too_old(serve: Callable[..., None], api_version: str) -> None:
+    serve(ApiVersion=api_version, Version="17.06")
+    message, hint = refusal()
+    assert "too old" in message
+    assert "Docker 20.10 or newer" in hint
+
+
+@pytest.mark.parametrize(
+    ("different", "complaint"),
+    [
+        ({"SecurityOptions": ["name=seccomp", "name=rootless"]}, "rootless"),
+        ({"Os": "windows"}, "runs windows containers"),
+    ],
+)
+def test_an_engine_of_another_kind(serve: Callable[..., None], different: dict[str, Any], complaint: str) -> None:
+    serve(**different)
+    assert complaint in refusal()[0]
+
+
+def test_an_engine_of_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://10.0.0.1:2376")
+    message, hint = refusal()
+    assert "tcp://10.0.0.1:2376" in message
+    assert "unset DOCKER_HOST" in hint
