@@ -9,7 +9,7 @@ from local.cli.collect import folder_of
 from local.cli.endpoint import Endpoint
 from local.errors import ResourceInUse
 from local.jobs.backend import BackendName
-from local.jobs.programs import ProgramTable
+from local.jobs.programs import ProgramTable, refuse_script
 
 
 def check(running: Endpoint, request: Mapping[str, Any]) -> None:
@@ -22,13 +22,15 @@ def check(running: Endpoint, request: Mapping[str, Any]) -> None:
     sagemaker, body = running.client("sagemaker"), dict(request)
     validation.check_request(sagemaker.meta.service_model.operation_model("CreateTrainingJob").input_shape, body)
     rules.check(body)
-    _check_image(running, body["AlgorithmSpecification"]["TrainingImage"])
+    _check_backend(running, body)
     _check_name(sagemaker, body["TrainingJobName"])
     folder_of(body["TrainingJobName"])
 
 
-def _check_image(running: Endpoint, image: str) -> None:
+def _check_backend(running: Endpoint, body: Mapping[str, Any]) -> None:
+    image = body["AlgorithmSpecification"]["TrainingImage"]
     if running.backend is BackendName.process:
+        refuse_script(body)
         ProgramTable(running.programs).resolve(image)
         return
     from local.jobs import engine, images

@@ -26,9 +26,9 @@ def resolve(engine: Engine, image: str) -> Runnable:
             return Runnable(found["Id"], f"{name} ({found['Id'].removeprefix('sha256:')[:12]})")
     fetch = "make images" if local or image.startswith("drydock/") else f"docker pull {image}"
     raise ValidationException(
-        f'The training image "{image}" is not in the container engine. Known images, with or without a registry '
-        f"before them: {', '.join(_known(engine)) or 'none'}; any other that `docker images` lists runs by its name. "
-        f"To get this one: {fetch}."
+        f'The training image "{image}" is not in the container engine. To get it: {fetch}. Any image that '
+        "`docker images` lists runs by its name. Known images, with or without a registry before them: "
+        f"{', '.join(_known(engine)) or 'none'}."
     )
 
 

@@ -57,6 +57,15 @@ class ProgramTable:
         return program
 
 
+def refuse_script(request: Mapping[str, Any]) -> None:
+    """ValidationException if a job brings its own script, which only containers run."""
+    if "sagemaker_program" in request.get("HyperParameters", {}):
+        raise ValidationException(
+            "Hyperparameter sagemaker_program is not supported by Drydock's process backend; your own scripts run in "
+            "containers: drydock down, then drydock up --backend docker"
+        )
+
+
 def _read(folder: Path) -> list[Program]:
     path = folder / "programs.json"
     try:

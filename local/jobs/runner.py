@@ -18,6 +18,7 @@ from local.jobs.job import Secondary, TrainingJob
 from local.jobs.lifecycle import Run, Services
 from local.jobs.logs import JobLog
 from local.jobs.places import Places
+from local.jobs.programs import refuse_script
 from local.jobs.s3uri import parse
 from local.jobs.telemetry import LOG_FILE, METRICS_FILE, Telemetry
 from local.s3.store import ObjectStore
@@ -56,11 +57,8 @@ class Runner:
     def check(self, request: Mapping[str, Any]) -> None:
         """ValidationException if this machine cannot run a valid request: its image, S3 addresses or local paths."""
         backend = self._services.backend
-        if not backend.runs_scripts and "sagemaker_program" in request.get("HyperParameters", {}):
-            raise ValidationException(
-                f"Hyperparameter sagemaker_program is not supported by Drydock's {backend.name} backend; "
-                "your own scripts run in containers: drydock down, then drydock up --backend docker"
-            )
+        if not backend.runs_scripts:
+            refuse_script(request)
         backend.resolve(request["AlgorithmSpecification"]["TrainingImage"])
         for path in workdir.local_paths(request):
             workdir.resolve(Path(), path)

@@ -30,8 +30,7 @@ CLIENT = Path(__file__).parent / "clients" / "sdk_v2_pytorch.py"
 @pytest.fixture
 def in_containers(tmp_path: Path) -> Iterator[Emulator]:
     try:
-        with docker.from_env() as engine:
-            engine.images.get(IMAGE)
+        docker.from_env().images.get(IMAGE)
     except docker.errors.ImageNotFound:
         pytest.skip(f"there is no image {IMAGE} here: make images IMAGES=train-cpu-script")
     except docker.errors.DockerException as error:
