@@ -6,11 +6,13 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import emulator as emulators
+from tests.support import engine as engines
 from tests.support.emulator import ROOT, Emulator
 
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -45,3 +47,11 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the real images are not here (looked in {folder}; set DRYDOCK_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Any]:
+    """A docker.DockerClient of the engine of this machine; skips where none answers."""
+    client = engines.connected()
+    yield client
+    client.close()

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support import emulator as emulators
+from tests.support import engine as engines
 from tests.support.jobs import Cloud, make_bucket
 from tests.support.runners import BASE, DockerRuns, ProcessRuns, Runs
 
-docker = pytest.importorskip("docker")
-
 
 @pytest.fixture(scope="session")
-def containers() -> Iterator[DockerRuns]:
+def containers(engine: Any) -> Iterator[DockerRuns]:
     """The engine of this machine; images that tests build are removed at the end."""
-    try:
-        api = docker.APIClient(timeout=280)
-        api.ping()
-    except docker.errors.DockerException as error:
-        pytest.skip(f"no container engine answers here ({str(error)[:120]}); .ci/engine starts one on Debian 12")
-    if not api.images(BASE):
-        pytest.skip(f"there is no image {BASE} here: make images IMAGES=local")
-    runs = DockerRuns(api)
+    engines.image(engine, BASE)
+    runs = DockerRuns(engine.api)
     yield runs
     runs.clear()
-    api.close()
 
 
 @pytest.fixture(scope="module", params=["process", "docker"])

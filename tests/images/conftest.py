@@ -4,41 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.images.container import Job
-
-docker = pytest.importorskip("docker", reason="the docker SDK is not in this environment")
+from tests.support import engine as engines
 
 TRAIN = ("drydock/train-cpu:yolo", "drydock/train-gpu:yolo")
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[Any]:
-    """A client of the engine."""
-    try:
-        client = docker.from_env(timeout=280)
-        client.ping()
-    except docker.errors.DockerException as error:
-        pytest.skip(f"no container engine answers here ({str(error)[:120]}); .ci/engine starts one on Debian 12")
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="session")
 def built(engine: Any) -> Callable[[str], Any]:
     """The image of a name, which `make images` has built."""
-
-    def find(name: str) -> Any:
-        try:
-            return engine.images.get(name)
-        except docker.errors.ImageNotFound:
-            pytest.skip(f"there is no image {name} here: make images")
-
-    return find
+    return partial(engines.image, engine)
 
 
 @pytest.fixture(scope="session", params=TRAIN)

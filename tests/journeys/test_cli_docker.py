@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from local import environments
+from tests.support import engine as engines
 from tests.support.drydock import Drydock
 from tests.support.emulator import PROGRAMS
 
@@ -22,18 +23,6 @@ def drydock(tmp_path: Path) -> Iterator[Drydock]:
     command = Drydock(tmp_path)
     yield command
     command("down")
-
-
-@pytest.fixture(scope="session")
-def engine() -> Iterator[Any]:
-    docker = pytest.importorskip("docker")
-    try:
-        api = docker.APIClient(timeout=280)
-        api.ping()
-    except docker.errors.DockerException as error:
-        pytest.skip(f"no container engine answers here ({str(error)[:120]}); .ci/engine starts one on Debian 12")
-    yield api
-    api.close()
 
 
 @pytest.mark.parametrize("verb", [("up",), ("train", "yolo")])
@@ -82,8 +71,7 @@ def test_up_with_containers_says_so_and_a_job_of_no_image_is_refused_before_data
 @pytest.mark.pytorch
 @pytest.mark.timeout(1800)
 def test_a_container_trains_the_same_model_as_a_process(tmp_path: Path, engine: Any) -> None:
-    if not engine.images(IMAGE):
-        pytest.skip(f"there is no image {IMAGE} here: make images IMAGES=train-cpu-yolo")
+    engines.image(engine, IMAGE)
     if not environments.is_ready("pytorch"):
         pytest.skip("the pytorch environment is not there: python3 -m local.environments pytorch")
     results = {}

@@ -18,9 +18,8 @@ from botocore.exceptions import ClientError
 from local import environments
 from local.installer import SetUpError
 from tests.support import emulator as emulators
+from tests.support import engine as engines
 from tests.support.emulator import PROGRAMS, ROLE, Emulator
-
-docker = pytest.importorskip("docker")
 
 IMAGE = "drydock/train-cpu:script"
 BUCKET = "scripts"
@@ -28,13 +27,8 @@ CLIENT = Path(__file__).parent / "clients" / "sdk_v2_pytorch.py"
 
 
 @pytest.fixture
-def in_containers(tmp_path: Path) -> Iterator[Emulator]:
-    try:
-        docker.from_env().images.get(IMAGE)
-    except docker.errors.ImageNotFound:
-        pytest.skip(f"there is no image {IMAGE} here: make images IMAGES=train-cpu-script")
-    except docker.errors.DockerException as error:
-        pytest.skip(f"no container engine answers here ({str(error)[:120]}); .ci/engine starts one on Debian 12")
+def in_containers(engine: Any, tmp_path: Path) -> Iterator[Emulator]:
+    engines.image(engine, IMAGE)
     running = emulators.start(tmp_path / "home", backend="docker")
     fill(running)
     yield running
