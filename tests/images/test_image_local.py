@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -34,3 +36,21 @@ def test_answers_and_ends_on_sigterm(emulator: Any) -> None:
     assert (code, output) == (0, b"[]\n")
     emulator.stop(timeout=30)
     assert emulator.wait()["StatusCode"] == 0, emulator.logs().decode()
+
+
+def test_the_host_reaches_it_through_a_published_port(engine: Any, built: Callable[[str], Any]) -> None:
+    container = engine.containers.run(built("drydock/local"), detach=True, ports={"4566/tcp": ("127.0.0.1", None)})
+    try:
+        container.reload()
+        port = container.ports["4566/tcp"][0]["HostPort"]
+
+        def answers() -> bool:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/_drydock/health", timeout=5) as reply:
+                    return bool(json.load(reply)["status"] == "ok")
+            except OSError:
+                return False
+
+        wait_until(answers, container)
+    finally:
+        container.remove(force=True, v=True)
