@@ -51,7 +51,7 @@ def read(model_dir: Path) -> dict[str, Any]:
             f"there is no {METADATA}, so this is not a finished model (looked in {path.parent})",
             "give the folder that holds the unpacked model.tar.gz of a completed job",
         ) from error
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise Refusal(f"{METADATA} cannot be read as JSON: {error} ({path})", "unpack model.tar.gz again") from error
     if not isinstance(metadata, dict) or "format" not in metadata:
         raise Refusal(f'{METADATA} has no "format" ({path})', "unpack model.tar.gz again")

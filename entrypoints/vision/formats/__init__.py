@@ -65,7 +65,7 @@ def matching(files: Sequence[Path], folder: Path, prefer: str) -> list[Path]:
 def _is_annotation(path: Path) -> bool:
     if path.suffix in {".manifest", ".jsonl"} or path.name in {"data.yaml", "data.yml"}:
         return True
-    if path.suffix != ".json":
+    if path.suffix != ".json" or not path.is_file():  # a link may lead nowhere
         return False
     content = path.read_bytes()
     return b'"images"' in content and b'"annotations"' in content

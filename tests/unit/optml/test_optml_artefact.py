@@ -76,6 +76,7 @@ def test_a_writer_that_writes_nothing_and_metadata_that_is_not_json_are_faults(t
     [
         (None, r"there is no metadata\.json, so this is not a finished model \(looked in"),
         ("{half", r"metadata\.json cannot be read as JSON"),
+        ("[" * 100_000, r"metadata\.json cannot be read as JSON"),
         ("[]", r'metadata\.json has no "format"'),
         ("{}", r'metadata\.json has no "format"'),
         ('{"format": 2}', "has format 2, and this version reads format 1"),

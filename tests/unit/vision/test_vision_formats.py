@@ -27,6 +27,12 @@ def test_a_channel_without_images_and_one_without_annotations_are_refused(tmp_pa
         formats.load(channel)
 
 
+def test_a_link_that_leads_nowhere_is_no_annotation_file(tmp_path):
+    channel = samples.write(tmp_path / "cookies", images=2).parents[1]
+    (channel / "gone.json").symlink_to(tmp_path / "nowhere.json")
+    assert len(formats.load(channel).samples) == 2
+
+
 def test_of_several_annotation_files_one_has_to_be_chosen(tmp_path):
     channel = samples.write(tmp_path / "cookies", images=4).parents[1]
     shutil.copy(channel / "manifests/template.manifest", channel / "again.jsonl")
