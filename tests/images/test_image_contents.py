@@ -93,8 +93,10 @@ def test_the_builders_certificates_are_not_in_it(engine: Any, train_image: Any) 
 
 
 def test_cpu_and_gpu_share_their_layers(built: Callable[[str], Any]) -> None:
-    layers = [built(f"drydock/{tag}").attrs["RootFS"]["Layers"] for tag in ("train-cpu:yolo", "train-gpu:yolo")]
-    assert layers[0] == layers[1]
+    images = [built(f"drydock/{tag}") for tag in ("train-cpu:yolo", "train-gpu:yolo")]
+    if len({image.labels["org.opencontainers.image.revision"] for image in images}) > 1:
+        pytest.skip("the two images were built from different commits: make images")
+    assert images[0].attrs["RootFS"]["Layers"] == images[1].attrs["RootFS"]["Layers"]
 
 
 def pins(lock: Path) -> list[tuple[str, str]]:
