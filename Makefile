@@ -58,7 +58,7 @@ folds: ## 5-fold cross-validation on real photographs; DATA=<manifest>
 starter-weights: ## train entrypoints/weights/yolov8n-seg.safetensors again (an hour on 2 cores)
 	@$(call in,pytorch) entrypoints/starter.py
 
-images: ## build the images; IMAGES="train-cpu-yolo local" for a part
+images: ## build the images; IMAGES="train-cpu-yolo local" for a part, TORCH_CPU_INDEX=<mirror> of torch's CPU builds
 	@python3 -m containers.build $(IMAGES)
 
 verify: ## every test at its full size

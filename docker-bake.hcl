@@ -9,9 +9,12 @@ variable "VERSION" { default = "0.1.0" }
 variable "REVISION" { default = "" }
 variable "SOURCE_DATE_EPOCH" { default = "0" }
 
+variable "CPU_PACKAGES" { default = "pytorch" } # or pytorch-cpu, where containers/torch_cpu.py could make its lock
+variable "TORCH_CPU_INDEX" { default = "" }     # a mirror of the index with CPU-only builds of torch
+
 variable "STACKS" { # what a train image is filled with; its target in the Dockerfile is its device
   default = {
-    train-cpu    = "pytorch"
+    train-cpu    = CPU_PACKAGES
     train-gpu    = "pytorch"
     train-tf-cpu = "tensorflow-cpu"
     train-tf-gpu = "tensorflow-gpu"
@@ -56,9 +59,19 @@ target "_filled" {
 }
 
 target "pytorch" {
+  name       = stack
+  matrix     = { stack = ["pytorch", "pytorch-cpu"] }
   inherits   = ["_filled"]
   dockerfile = "containers/pytorch/Dockerfile"
-  contexts   = { sources = "target:sources" }
+  contexts = {
+    sources = "target:sources"
+    lock    = stack == "pytorch" ? "containers/pytorch-script" : "containers/pytorch-cpu"
+  }
+  args = {
+    UV_TORCH_BACKEND  = stack == "pytorch" || TORCH_CPU_INDEX != "" ? null : "cpu"
+    UV_INDEX          = stack == "pytorch" || TORCH_CPU_INDEX == "" ? null : TORCH_CPU_INDEX
+    UV_INDEX_STRATEGY = stack == "pytorch" || TORCH_CPU_INDEX == "" ? null : "unsafe-best-match"
+  }
 }
 
 target "tensorflow" {

@@ -17,14 +17,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from containers import rootfs
+from containers import rootfs, torch_cpu
 from local.installer import system_ca_bundle
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 ENGINE_AT_LEAST = (23, 0)
 BUILDX_AT_LEAST = (0, 11)
 """The first with `matrix`."""
-NEEDED_GB = {"pytorch": 14, "tensorflow-cpu": 5, "tensorflow-gpu": 13, "local": 2}
+NEEDED_GB = {"pytorch": 14, "pytorch-cpu": 4, "tensorflow-cpu": 5, "tensorflow-gpu": 13, "local": 2}
 """Free space that a stack takes when it is built for the first time: layers and the installer's cache."""
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
@@ -50,6 +50,9 @@ def build(wanted: list[str]) -> int:
     """Build the wanted targets, all if none is given; returns bake's exit code."""
     check_engine()
     environ = {**os.environ, **choices()}
+    plan = read_plan(wanted, environ)
+    if any(stack(name, target) == "pytorch" and name.startswith("train-cpu") for name, target in plan.items()):
+        environ |= torch_cpu.variables(environ, say)
     plan = read_plan(wanted, environ)
     check_disk(plan)
     environ["ROOTFS"] = choose_base(plan)

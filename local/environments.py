@@ -73,7 +73,7 @@ def ensure(name: str, say: Say = print_to_stderr) -> Path:
     _check_python()
     with _locked(name, say):
         if not is_ready(name):
-            program = _find_uv(say)
+            program = find_uv(say)
             if not _adopt(name, environment, program):
                 _make(name, environment, partial(uv.fill, program, wheels_only=environment.wheels_only), say)
     return python_path(name)
@@ -159,7 +159,7 @@ def _locked(name: str, say: Say) -> Iterator[None]:
         yield
 
 
-def _find_uv(say: Say) -> Path:
+def find_uv(say: Say) -> Path:
     """The uv on PATH if it is recent enough, else one of our own from ``containers/uv/requirements.lock``."""
     found = uv.on_path()
     if found:
