@@ -26,6 +26,7 @@ BUILDX_AT_LEAST = (0, 11)
 """The first with `matrix`."""
 NEEDED_GB = {"pytorch": 14, "pytorch-cpu": 4, "tensorflow-cpu": 5, "tensorflow-gpu": 13, "local": 2}
 """Free space that a stack takes when it is built for the first time: layers and the installer's cache."""
+INSTALL = "on Debian 12: sudo .ci/engine; elsewhere: install Docker Engine with buildx, and start it"
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
@@ -74,6 +75,7 @@ def choices() -> dict[str, str]:
         "REVISION": revision,
         "SOURCE_DATE_EPOCH": committed or "0",
         "BUILDX_BUILDER": os.environ.get("BUILDX_BUILDER", "default"),
+        "BUILDX_BAKE_ENTITLEMENTS_FS": "0",  # from 0.20 on it would refuse the bundle, which is outside the checkout
     }
 
 
@@ -86,18 +88,22 @@ def program_tags(table: Path = CHECKOUT / "entrypoints/programs.json") -> list[s
 
 def check_engine() -> None:
     """An engine and a buildx that can read the bake file."""
-    install = "on Debian 12: sudo .ci/engine; elsewhere: install Docker Engine with buildx, and start it"
     if not shutil.which("docker"):
-        raise CannotBuildError("there is no container engine on this machine", install)
+        raise CannotBuildError("there is no container engine on this machine", INSTALL)
     engine = reply("docker", "version", "--format", "{{.Server.Version}}")
     if engine is None:
-        raise CannotBuildError("the container engine does not answer (docker version)", install)
+        raise CannotBuildError("the container engine does not answer (docker version)", INSTALL)
     if version_of(engine) < ENGINE_AT_LEAST:
-        raise CannotBuildError(f"the container engine is {engine}; the bake file needs 23 or newer", install)
+        raise CannotBuildError(f"the container engine is {engine}; the bake file needs 23 or newer", INSTALL)
+    check_buildx()
+
+
+def check_buildx() -> None:
+    """A buildx that can read the bake file; it needs no engine for that."""
     buildx = reply("docker", "buildx", "version")
     found = next((word for word in (buildx or "").split() if word.lstrip("v")[:1].isdigit()), "")
     if version_of(found) < BUILDX_AT_LEAST:
-        raise CannotBuildError(f"buildx is {found or 'not there'}; the bake file needs 0.11 or newer", install)
+        raise CannotBuildError(f"buildx is {found or 'not there'}; the bake file needs 0.11 or newer", INSTALL)
 
 
 def read_plan(wanted: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any]:

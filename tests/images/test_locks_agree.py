@@ -1,11 +1,11 @@
-"""The locks of the images agree with each other, and the bake file with the programs; no engine needed."""
+"""The locks of the images agree with each other, and the bake file with the Dockerfiles; no engine needed."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from containers import build, rootfs
+from containers import rootfs
 
 CONTAINERS = Path(__file__).resolve().parents[2] / "containers"
 
@@ -21,13 +21,6 @@ def test_the_image_trains_with_what_the_process_backend_trains_with() -> None:
     ours, image = read("pytorch/requirements.lock"), read("pytorch-script/requirements.lock")
     different = {name for name in ours if ours[name] != image.get(name)}
     assert different <= {"setuptools", "python-dateutil"}  # smdebug and sagemaker-training need older ones
-
-
-def test_the_bake_file_knows_every_program() -> None:
-    text = (CONTAINERS.parent / "docker-bake.hcl").read_text()
-    listed = re.search(r'variable "PROGRAMS" \{ default = "([^"]+)"', text)
-    assert listed is not None
-    assert listed[1].split() == build.program_tags()
 
 
 def test_the_bake_file_swaps_the_base_that_the_dockerfile_names() -> None:
