@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from local.cli import check, inference, jobs, lifecycle, shell, train
+from local.cli import check, inference, jobs, lifecycle, new_program, shell, train
 from local.cli.refusal import BAD_INPUT, FAILED, Refusal
 from local.cli.terminal import say_error
 from local.errors import ServiceError
@@ -44,6 +44,7 @@ app.command()(jobs.stop)
 app.command()(jobs.fetch)
 app.command("check")(check.check)
 app.command()(lifecycle.reset)
+app.command("new-program")(new_program.new_program)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -19,9 +19,9 @@ UPLOAD_TIMEOUT_S = 30
 
 
 def job_name(program: str, now: datetime | None = None) -> str:
-    """``yolo-2026-11-20-10-45-31-123``: program, UTC time, milliseconds."""
+    """``yolo-2026-11-20-10-45-31-123``: program, UTC time, milliseconds; SageMaker's names have no underscores."""
     now = now or datetime.now(UTC)
-    return f"{program}-{now:%Y-%m-%d-%H-%M-%S}-{now.microsecond // 1000:03d}"
+    return f"{program.replace('_', '-')}-{now:%Y-%m-%d-%H-%M-%S}-{now.microsecond // 1000:03d}"
 
 
 def parse_settings(pairs: list[str]) -> dict[str, str]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from local import environments
 from local.installer import SetUpError
+from tests.support import checkout as checkouts
+from tests.support.checkout import Checkout
 from tests.support.emulator import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -34,37 +33,18 @@ def blocks() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """What git tracks or would track, copied, beside the environments that are there already."""
     try:
         environments.ensure("pytorch")
         environments.ensure("emulator")
     except SetUpError as error:
         pytest.skip(f"the environments cannot be made here: {error.message}")
-    folder = tmp_path_factory.mktemp("clone") / "drydock"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    for name in filter(None, listed.split("\0")):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, folder / name)
-    (folder / ".venvs").symlink_to(ROOT / ".venvs")
-    shell(folder, "PYTHONPATH=entrypoints .venvs/pytorch/bin/python -m vision.samples photos --images 16")
-    (folder / "photos/manifests/template.manifest").rename(folder / "photos/template.manifest")
-    yield folder
-    shell(folder, "./drydock down")
-
-
-def shell(folder: Path, script: str) -> str:
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "DRYDOCK_", "MAKE"))}
-    inherited.pop("PYTHONPATH", None)
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=inherited | SMALL, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=280,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+    copied = checkouts.copy(tmp_path_factory.mktemp("clone") / "drydock")
+    copied.shell("PYTHONPATH=entrypoints .venvs/pytorch/bin/python -m vision.samples photos --images 16")
+    (copied.folder / "photos/manifests/template.manifest").rename(copied.folder / "photos/template.manifest")
+    yield copied
+    copied.shell("./drydock down")
 
 
 def shape(line: str) -> str:
@@ -76,7 +56,7 @@ def shape(line: str) -> str:
 
 @pytest.mark.pytorch
 @pytest.mark.parametrize("name", blocks())
-def test_a_command_prints_what_the_readme_says(checkout: Path, name: str) -> None:
+def test_a_command_prints_what_the_readme_says(checkout: Checkout, name: str) -> None:
     lines = blocks()[name].splitlines()
     commands = [line[2:] for line in lines if line.startswith("$ ")]
     shown = [line for line in lines if not line.startswith("$ ") and line.strip() not in ("", "…")]
@@ -84,7 +64,7 @@ def test_a_command_prints_what_the_readme_says(checkout: Path, name: str) -> Non
     script = re.sub(
         rf"\b({'|'.join(SMALL)})=\S+", lambda setting: f"{setting[1]}={SMALL[setting[1]]}", "\n".join(commands)
     )
-    printed = {shape(line) for line in shell(checkout, script).splitlines()}
+    printed = {shape(line) for line in checkout.shell(script, **SMALL).splitlines()}
     missing = [line for line in expected if shape(line) not in printed]
     assert bool(expected) != (name in SHOW_NOTHING), "no output is shown, or none is said to be"
     assert not missing, "\n".join(["not printed:", *missing, "printed:", *sorted(printed)])

@@ -34,6 +34,7 @@ def test_a_job_is_named_after_its_program_and_time() -> None:
     moment = datetime(2026, 11, 20, 10, 45, 31, 123_456, tzinfo=UTC)
 
     assert request.job_name("yolo", moment) == "yolo-2026-11-20-10-45-31-123"
+    assert request.job_name("bin_counting", moment) == "bin-counting-2026-11-20-10-45-31-123"
 
 
 def test_the_request_is_one_that_botocore_accepts() -> None:
