@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.emulator import ROOT
+
+REVISION = "org.opencontainers.image.revision"
+SOURCES = ("containers", "entrypoints", "docker-bake.hcl")
+"""What every image is made of; that of the emulator holds `local` too."""
 
 
 def connected() -> Any:
@@ -19,9 +28,37 @@ def connected() -> Any:
 
 
 def image(client: Any, name: str) -> Any:
-    """The image of a name, which `make images` has built."""
+    """The image of a name, which `make images` has built of what is tested; DRYDOCK_STALE_IMAGES=1 takes any."""
     docker = pytest.importorskip("docker")
     try:
-        return client.images.get(name)
+        found = client.images.get(name)
     except docker.errors.ImageNotFound:
         pytest.skip(f"there is no image {name} here: make images")
+    sources = (*SOURCES, "local") if name.startswith("drydock/local") else SOURCES
+    difference = changed_since(found.labels.get(REVISION, ""), sources)
+    if difference and os.environ.get("DRYDOCK_STALE_IMAGES") != "1":
+        pytest.skip(f"{name} {difference}: make images")
+    return found
+
+
+def changed_since(revision: str, sources: tuple[str, ...], checkout: Path = ROOT) -> str | None:
+    """What tells an image of a commit from one of HEAD, in words; None if nothing does or this is no repository."""
+    head = _git(checkout, "rev-parse", "HEAD")
+    if head is None or revision == head:
+        return None
+    commit = f"commit {revision[:7]}" if revision else "no commit"
+    if not revision or _git(checkout, "cat-file", "-e", f"{revision}^{{commit}}") is None:
+        return f"was built from {commit}, which this repository does not have"
+    changed = [path for path in sources if _git(checkout, "diff", "--quiet", revision, "HEAD", "--", path) is None]
+    if not changed:
+        return None
+    return f"was built from {commit}, and {', '.join(changed)} {'has' if len(changed) == 1 else 'have'} changed since"
+
+
+def _git(checkout: Path, *arguments: str) -> str | None:
+    """What git prints; None if it fails, or is not there."""
+    try:
+        done = subprocess.run(["git", "-C", checkout, *arguments], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
