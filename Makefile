@@ -15,6 +15,9 @@ TESTS ?= tests
 # the Python of an environment, made first if it is missing: $(call in,dev) -m pytest
 in = PYTHONPATH=.:entrypoints "$$(python3 -m local.environments $(1))"
 
+# a program that an environment brings: $(call bin,dev,hadolint) Dockerfile
+bin = "$$(dirname "$$(python3 -m local.environments $(1))")/$(2)"
+
 # one word of the shell, whatever it holds: $(call quoted,my photos/it's.manifest)
 quoted = '$(subst ','\'',$(1))'
 
@@ -38,8 +41,9 @@ check: ## look at this machine: what Drydock needs, what is missing, how to mend
 test: ## run the tests; TESTS=<path> for a part
 	@$(call in,dev) -m pytest $(TESTS) -m "not slow"
 
-lint: ## ruff and mypy --strict; the programs are checked in their own environment
+lint: ## ruff, mypy --strict and hadolint; the programs are checked in their own environment
 	@$(call in,dev) -m ruff check . && $(call in,dev) -m ruff format --check .
+	@$(call bin,dev,hadolint) --config containers/hadolint.yaml containers/*/Dockerfile
 	@$(call in,dev) -m mypy local containers
 	@$(call in,dev) -m mypy --python-executable "$$(python3 -m local.environments pytorch)" entrypoints
 
