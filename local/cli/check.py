@@ -20,7 +20,7 @@ from local.cli.emulator import USUAL_PORTS
 from local.cli.endpoint import find
 from local.cli.terminal import put, put_json, say
 from local.home import Home
-from local.installer import system_ca_bundle
+from local.installer import SetUpError, system_ca_bundle
 
 PYTORCH_GB = 8.0
 """The pytorch environment and what its installation takes while it runs."""
@@ -126,13 +126,21 @@ def port() -> Finding:
 
 
 def engine() -> Finding:
-    """Docker, which the process backend does without."""
+    """Docker, which the process backend does without: whether jobs run in it, and whether images are built with it."""
     if not shutil.which("docker"):
         return Finding("engine", State.absent, "no docker; jobs run as processes")
-    detail = _first_line(["docker", "version", "--format", "{{.Server.Version}}"])
-    if detail is None:
-        return Finding("engine", State.absent, "docker does not answer; jobs run as processes")
-    return Finding("engine", State.ok, f"docker {detail}")
+    from containers.build import CannotBuildError, check_engine
+    from local.jobs import engine as engines
+
+    try:
+        found = engines.connect()
+        found.close()
+        check_engine()
+    except SetUpError as error:
+        return Finding("engine", State.absent, f"{error.message}; jobs run as processes", error.hint)
+    except CannotBuildError as error:
+        return Finding("engine", State.absent, f"{error.message}; it only runs jobs", error.hint)
+    return Finding("engine", State.ok, f"docker {found.version} runs jobs and builds images")
 
 
 def gpu() -> Finding:

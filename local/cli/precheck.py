@@ -37,7 +37,7 @@ def _check_backend(running: Endpoint, body: Mapping[str, Any]) -> None:
 
     found = engine.connect()
     try:
-        images.resolve(found, image)
+        images.check_train(found, images.resolve(found, image))
     finally:
         found.close()
 

@@ -81,11 +81,7 @@ class DockerBackend:
                 self._engine.api.start(identity)
         except RefusedError as error:
             if '"train": ' in error.said and any(reason in error.said for reason in _NOT_EXECUTABLE):
-                raise JobError(
-                    f"ClientError: The image {launch.runnable.description} has no program `train` that can be run on "
-                    "its PATH, and SageMaker starts it as `docker run IMAGE train`. Put an executable of that name "
-                    "there, or an ENTRYPOINT that takes the argument."
-                ) from error
+                raise JobError(f"ClientError: {images.without_train(launch.runnable.description)}") from error
             raise
 
     def _configuration(

@@ -29,6 +29,7 @@ class Engine:
 
     api: Any
     """docker.APIClient; safe to use from any thread."""
+    version: str
     architecture: str
     """What its containers run on, in Docker's words: ``amd64``, ``arm64``."""
     memory_bytes: int
@@ -60,6 +61,7 @@ def connect() -> Engine:
     _check(version, info)
     return Engine(
         api,
+        version=version["Version"],
         architecture=version["Arch"],
         memory_bytes=info["MemTotal"],
         has_gpus="nvidia" in info.get("Runtimes", {}),

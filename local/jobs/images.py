@@ -1,5 +1,7 @@
-"""Which image of the container engine a TrainingImage means."""
+"""Which image of the container engine a TrainingImage means, and whether it can train."""
 
+from contextlib import closing
+from difflib import get_close_matches
 from typing import Any
 
 from local.errors import ValidationException
@@ -10,6 +12,7 @@ from local.jobs.job import JobError
 from local.jobs.programs import IMAGE
 
 _OURS = "/drydock/train-"
+_USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def resolve(engine: Engine, image: str) -> Runnable:
@@ -25,11 +28,52 @@ def resolve(engine: Engine, image: str) -> Runnable:
             _check_platform(engine, name, found)
             return Runnable(found["Id"], f"{name} ({found['Id'].removeprefix('sha256:')[:12]})")
     fetch = "make images" if local or image.startswith("drydock/") else f"docker pull {image}"
+    known = _known(engine)
+    near = next(filter(None, (get_close_matches(name, known, n=1, cutoff=0.9) for name in (image, local or ""))), None)
     raise ValidationException(
-        f'The training image "{image}" is not in the container engine. To get it: {fetch}. Any image that '
-        "`docker images` lists runs by its name. Known images, with or without a registry before them: "
-        f"{', '.join(_known(engine)) or 'none'}."
+        f'The training image "{image}" is not in the container engine. '
+        + (f'Did you mean "{near[0]}"? ' if near else "")
+        + f"To get it: {fetch}. Any image that `docker images` lists runs by its name. Known images, with or without "
+        f"a registry before them: {', '.join(known) or 'none'}."
     )
+
+
+def check_train(engine: Engine, runnable: Runnable) -> None:
+    """ValidationException for an image that has no ENTRYPOINT and no `train` on its PATH; nothing of it is run."""
+    with asked_to(f"look up {runnable.description}"):
+        config = engine.api.inspect_image(runnable.reference)["Config"]
+    if config.get("Entrypoint"):
+        return
+    variables = dict(variable.partition("=")[::2] for variable in config.get("Env") or ())
+    with asked_to(f"look into {runnable.description}"):
+        made = engine.api.create_container(image=runnable.reference, command=["train"])["Id"]
+        try:
+            folders = variables.get("PATH", _USUAL_PATH).split(":")
+            if not any(_has_file(engine, made, f"{folder}/train") for folder in folders):
+                raise ValidationException(without_train(runnable.description))
+        finally:
+            engine.api.remove_container(made, v=True)
+
+
+def without_train(description: str) -> str:
+    """What is wrong with an image that has no `train`, and how it is mended."""
+    return (
+        f"The image {description} has no program `train` that can be run on its PATH, and SageMaker starts it as "
+        "`docker run IMAGE train`. Put an executable of that name there, or an ENTRYPOINT that takes the argument; "
+        "`drydock new-image FOLDER` starts an image that has one."
+    )
+
+
+def _has_file(engine: Engine, container: str, path: str) -> bool:
+    try:
+        with asked_to(f"look for {path}"):
+            content, status = engine.api.get_archive(container, path)
+            with closing(content):
+                return bool(status["mode"] & 0o111) and not status["mode"] & 1 << 31  # Go's mark of a folder
+    except RefusedError as error:
+        if error.gone:
+            return False
+        raise
 
 
 def _inspect(engine: Engine, name: str) -> dict[str, Any] | None:

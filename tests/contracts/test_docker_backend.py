@@ -91,6 +91,7 @@ def test_our_image_is_found_behind_any_registry(cloud: Cloud, containers: Docker
 def test_an_image_that_is_not_there_is_refused_with_the_ones_that_are(cloud: Cloud) -> None:
     hello = cloud.runs.image("hello")
     assert hello in refusal(cloud, "nobody/nothing:1")
+    assert f'Did you mean "{hello}"? ' in refusal(cloud, hello.removesuffix("o"))
     assert "docker pull nobody/nothing:1" in refusal(cloud, "nobody/nothing:1")
     assert "make images" in refusal(cloud, "drydock/train-cpu:yola")
     assert '"no image" is not in the container engine' in refusal(cloud, "no image")

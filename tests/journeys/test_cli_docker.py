@@ -13,6 +13,7 @@ from local import environments
 from tests.support import engine as engines
 from tests.support.drydock import Drydock
 from tests.support.emulator import PROGRAMS
+from tests.support.runners import BASE
 
 IMAGE = "drydock/train-cpu:yolo"
 TINY = ("--hp", "epochs=1", "--hp", "img-size=64", "--hp", "batch-size=4", "--hp", "seed=7")
@@ -65,6 +66,18 @@ def test_up_with_containers_says_so_and_a_job_of_no_image_is_refused_before_data
     assert refused.code == 1
     assert 'ValidationException: The training image "drydock/train-cpu:nobody"' in refused.err
     assert "make images" in refused.err
+
+
+def test_an_image_without_train_is_refused_before_data_is_sent(drydock: Drydock, engine: Any) -> None:
+    engines.image(engine, BASE)
+    up = drydock("up", "--port", "0", "--programs", str(PROGRAMS), "--backend", "docker")
+    assert up.code == 0, up.err
+
+    refused = drydock("train", "hello", "--image", BASE, "--data", str(PROGRAMS))
+    assert refused.code == 1
+    assert f"ValidationException: The image {BASE} (" in refused.err
+    assert "has no program `train`" in refused.err
+    assert "sent to" not in refused.err
 
 
 @pytest.mark.slow

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from local.cli import check
 from local.installer import SetUpError
 from local.jobs import engine
+from tests.support.drydock import Drydock
 
 VERSION = {"ApiVersion": "1.45", "MinAPIVersion": "1.24", "Version": "26.1.5", "Arch": "amd64", "Os": "linux"}
 INFO = {"MemTotal": 16 << 30, "Runtimes": {"runc": {}}, "CgroupVersion": "2", "SecurityOptions": ["name=seccomp"]}
@@ -52,6 +54,18 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         server.server_close()
 
 
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts a docker on the PATH whose engine has a version."""
+
+    def put(version: str) -> None:
+        (tmp_path / "docker").write_text(f"#!/bin/sh\necho {version}\n")
+        (tmp_path / "docker").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    return put
+
+
 def refusal() -> tuple[str, str]:
     with pytest.raises(SetUpError) as caught:
         engine.connect()
@@ -82,6 +96,31 @@ def test_an_engine_that_is_too_old(serve: Callable[..., None], api_version: str)
     message, hint = refusal()
     assert "too old" in message
     assert "Docker 20.10 or newer" in hint
+
+
+def test_the_command_line_says_that_an_engine_is_too_old(
+    serve: Callable[..., None], docker: Callable[[str], None], tmp_path: Path
+) -> None:
+    serve(ApiVersion="1.30", Version="17.06")
+    docker("17.06")
+    refused = Drydock(tmp_path)("up", "--backend", "docker")
+    assert refused.code == 1
+    assert refused.err.startswith("error: the container engine 17.06 is too old")
+    assert "\n\nhint: install Docker 20.10 or newer" in refused.err
+    assert not (tmp_path / "home").exists()
+    finding = check.engine()
+    assert finding.detail.startswith("the container engine 17.06 is too old")
+    assert "Docker 20.10 or newer" in finding.remedy
+
+
+def test_an_engine_that_runs_jobs_may_be_too_old_to_build_images(
+    serve: Callable[..., None], docker: Callable[[str], None]
+) -> None:
+    serve(ApiVersion="1.41", Version="20.10.24")
+    docker("20.10.24")
+    finding = check.engine()
+    assert finding.detail == "the container engine is 20.10.24; the bake file needs 23 or newer; it only runs jobs"
+    assert ".ci/engine" in finding.remedy
 
 
 @pytest.mark.parametrize(
