@@ -5,17 +5,16 @@ import keyword
 import re
 import sys
 from pathlib import Path
-from string import Template
 from typing import Annotated
 
 import typer
 
-from local.cli.refusal import FAILED, Refusal
+from local.cli import templates
+from local.cli.refusal import Refusal
 from local.cli.registration import TABLE, registered
 from local.cli.terminal import say
 from local.environments import BARE, CHECKOUT
 
-TEMPLATES = Path(__file__).parent / "templates"
 IMAGES = {BARE: ("train-cpu",), "pytorch": ("train-cpu", "train-gpu")}
 """Environments that a program may run in, and the images that hold it then."""
 LONGEST_NAME = 32
@@ -36,13 +35,12 @@ def new_program(
         )
     check_name(name)
     program, test = places(name)
-    for path in (program, test):
-        if path.exists():
-            raise Refusal(f"{_shown(path)} is there already", "choose another name")
+    templates.refuse_existing(program, test)
     table = CHECKOUT / "entrypoints" / TABLE
-    _write(program, fill("program.py.in", name, environment, IMAGES[environment]))
-    _write(test, fill("test_program.py.in", name, environment))
-    _write(table, registered(table.parent), replace=True)
+    words = {"name": name, "file": program.name, "environment": environment}
+    templates.write(program, "program.py.in", **words, images=", ".join(f'"{image}"' for image in IMAGES[environment]))
+    templates.write(test, "test_program.py.in", **words)
+    _register(table)
     say(f"wrote {_shown(program)} and {_shown(test)}, and registered {name} in {_shown(table)}")
     say(f"to run it:            ./drydock train {name}")
     say(f"to test it:           make test TESTS={_shown(test)}")
@@ -73,13 +71,6 @@ def check_name(name: str) -> None:
         )
 
 
-def fill(template: str, name: str, environment: str = BARE, images: tuple[str, ...] = ()) -> str:
-    """The text that a template gives for a program of that name."""
-    listed = ", ".join(f'"{image}"' for image in images) + ("," if len(images) == 1 else "")
-    words = {"name": name, "file": f"{name}.py", "environment": environment, "images": listed}
-    return Template((TEMPLATES / template).read_text(encoding="utf-8")).substitute(words)
-
-
 def _locked() -> set[str]:
     """Packages of the environments that programs run in."""
     locks = (CHECKOUT / "containers").glob("*/*.lock")
@@ -87,19 +78,10 @@ def _locked() -> set[str]:
     return {name.lower().replace("-", "_").replace(".", "_") for name in names}
 
 
-def _write(path: Path, text: str, *, replace: bool = False) -> None:
-    """Write a file whole; unless ``replace`` one that is there is never touched."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not replace:
-            with path.open("x", encoding="utf-8") as file:
-                file.write(text)
-            return
-        draft = path.with_suffix(".new")
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        raise Refusal(f"cannot write {path}: {error.strerror}", "a checkout of your own is needed", FAILED) from error
+def _register(table: Path) -> None:
+    draft = table.with_suffix(".new")
+    draft.write_text(registered(table.parent), encoding="utf-8")
+    draft.replace(table)
 
 
 def _shown(path: Path) -> str:

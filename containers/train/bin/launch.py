@@ -6,6 +6,7 @@ It is started as process 1 and stays it: both do their duties as such (`optml.su
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import sys
@@ -36,6 +37,11 @@ def main() -> int:
 def run_script(verb: str) -> int | None:
     """Exit code of the user's script, once it has ended; None where the job or the model brings none."""
     if verb == "train" and brings_script(base_dir() / "input/config/hyperparameters.json"):
+        if importlib.util.find_spec("sagemaker_training") is None:
+            raise Refusal(
+                "hyperparameter sagemaker_program: this image has no sagemaker-training to run a script with",
+                "train on drydock/train-cpu:script or an image made from it",
+            )
         from script_mode import training
 
         return int(training.main())
@@ -48,8 +54,10 @@ def run_script(verb: str) -> int | None:
 
 
 def program(verb: str, arguments: list[str], environ: Mapping[str, str]) -> list[str]:
-    """Arguments of the interpreter for the image's program; raises Refusal where it has none."""
+    """Arguments of the interpreter for the image's program, a name or a path; raises Refusal where it has none."""
     name = environ.get("DRYDOCK_PROGRAM", "")
+    if "/" in name:
+        return [own_program(name), verb, *arguments]
     programs = json.loads((PROGRAMS / "programs.json").read_text(encoding="utf-8"))["programs"]
     if name in programs:
         return [str(PROGRAMS / programs[name]["file"]), verb, *arguments]
@@ -66,6 +74,14 @@ def program(verb: str, arguments: list[str], environ: Mapping[str, str]) -> list
         f"use one of the image's tags {tags}, or set the hyperparameters sagemaker_program and "
         "sagemaker_submit_directory",
     )
+
+
+def own_program(path: str) -> str:
+    """The program of an image of the user's own, which finds the platform library; Refusal if it is not there."""
+    if not Path(path).is_file():
+        raise Refusal(f"this image has no program {path} (DRYDOCK_PROGRAM)", "COPY it there in the image's Dockerfile")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROGRAMS), os.environ.get("PYTHONPATH")]))
+    return path
 
 
 def brings_script(hyperparameters: Path) -> bool:
