@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import precision
+from tests.bench import precision, rebuild
 from tests.support import emulator as emulators
 from tests.support.emulator import ROLE, ROOT, Emulator
 
@@ -36,6 +36,7 @@ def main() -> int:
         finally:
             running.stop()
     precision.main()
+    rebuild.main()
     return 0
 
 
