@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 
 from local import uv
-from local.installer import Say, SetUpError
+from local.installer import Say, SetUpError, lacks_to_compile
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PYTHONS = ((3, 11), (3, 12), (3, 13))  # the versions that every lock has wheels for
@@ -43,12 +43,17 @@ class Environment:
     size_mb: int
     """About how much disk it takes."""
     wheels_only: bool = True
-    """Nothing is compiled: a source distribution is refused."""
+    """Nothing is built: a source distribution is refused."""
+    compiles: bool = False
+    """A source distribution among them needs a C compiler and Python's headers."""
 
 
 ENVIRONMENTS: Mapping[str, Environment] = {
     "emulator": Environment(Path("containers/local/requirements.lock"), size_mb=120),
     "pytorch": Environment(Path("containers/pytorch/requirements.lock"), size_mb=5600),
+    "pytorch-script": Environment(
+        Path("containers/pytorch-script/requirements.lock"), size_mb=5900, wheels_only=False, compiles=True
+    ),
     "dev": Environment(Path("tests/environments/dev.lock"), size_mb=330),
     "sdk-v2": Environment(Path("tests/environments/sdk-v2.lock"), size_mb=400, wheels_only=False),
     "sdk-v3": Environment(Path("tests/environments/sdk-v3.lock"), size_mb=700, wheels_only=False),
@@ -70,7 +75,7 @@ def ensure(name: str, say: Say = print_to_stderr) -> Path:
     if name == BARE or is_ready(name):
         return python_path(name)
     environment = _find(name)
-    _check_python()
+    check(name)
     with _locked(name, say):
         if not is_ready(name):
             program = find_uv(say)
@@ -84,6 +89,19 @@ def is_ready(name: str) -> bool:
     if name == BARE:
         return True
     return _matches(_folder() / name, _digest(_find(name)))
+
+
+def check(name: str) -> None:
+    """SetUpError if the environment is not there and this machine lacks what making it takes."""
+    if is_ready(name):
+        return
+    _check_python()
+    lacking = lacks_to_compile() if _find(name).compiles else []
+    if lacking:
+        raise SetUpError(
+            f"the {name} environment is compiled in part, and this machine has {' and '.join(lacking)}",
+            "apt install gcc python3-dev",
+        )
 
 
 def python_path(name: str) -> Path:

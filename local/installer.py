@@ -7,7 +7,9 @@ from __future__ import annotations
 import configparser
 import os
 import re
+import shutil
 import subprocess
+import sysconfig
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +37,14 @@ class SetUpError(Exception):
 def system_ca_bundle() -> str | None:
     """The host's own bundle of certificate authorities."""
     return next((path for path in CA_BUNDLES if Path(path).exists()), None)
+
+
+def lacks_to_compile() -> list[str]:
+    """What source distributions in C are built with and this machine has not."""
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "gcc").split()[0]
+    header = Path(sysconfig.get_path("include"), "Python.h")
+    found = {f"no C compiler ({compiler})": shutil.which(compiler), f"no {header}": header.exists()}
+    return [lack for lack, there in found.items() if not there]
 
 
 def run(command: Sequence[str | Path], log: Path, say: Say) -> None:

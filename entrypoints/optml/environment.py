@@ -53,7 +53,7 @@ class Environment:
             job_name=environ.get("TRAINING_JOB_NAME", "local"),
             hyperparameters=_read_hyperparameters(config / "hyperparameters.json"),
             channels=_read_channels(base),
-            checkpoint_dir=_resolve(str(checkpoints), base),
+            checkpoint_dir=resolve_path(str(checkpoints), base),
             hosts=_read_hosts(config / "resourceconfig.json", resources, current_host),
             current_host=current_host,
             num_cpus=count_cpus(),
@@ -101,6 +101,13 @@ def base_dir(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(environ.get("SAGEMAKER_BASE_DIR") or AWS_BASE).absolute()
 
 
+def resolve_path(path: str, base: Path) -> Path:
+    """Config files keep AWS's literal paths: `/opt/ml/x` means `x` below the base, others mean themselves."""
+    if path == AWS_BASE or path.startswith(f"{AWS_BASE}/"):
+        return base / path[len(AWS_BASE) :].strip("/")
+    return base / path
+
+
 def _read_hyperparameters(path: Path) -> dict[str, str]:
     decoded = {}
     for name, value in _read_object(path).items():
@@ -138,13 +145,6 @@ def _read_hosts(path: Path, resources: Mapping[str, Any], current_host: str) -> 
     if current_host not in hosts:
         raise Refusal(f'"current_host" is {current_host}, which is not one of "hosts" ({path})')
     return tuple(hosts)
-
-
-def _resolve(path: str, base: Path) -> Path:
-    """Config files keep AWS's literal paths: `/opt/ml/x` means `x` below the base, others mean themselves."""
-    if path == AWS_BASE or path.startswith(f"{AWS_BASE}/"):
-        return base / path[len(AWS_BASE) :].strip("/")
-    return base / path
 
 
 def _read_object(path: Path) -> dict[str, Any]:

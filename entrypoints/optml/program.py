@@ -55,6 +55,8 @@ class Program:
     """Virtual environment that it runs in; `python` means the bare interpreter."""
     images: Sequence[str]
     verbs: Mapping[str, Verb]
+    several_hosts: bool = False
+    """Its `train` shares the work with the other hosts of a job; else it refuses such a job."""
 
     def main(self, argv: Sequence[str] | None = None) -> NoReturn:
         """Run the verb that the command line names and exit; as process 1, do so in a child."""
@@ -78,6 +80,7 @@ class Program:
             "summary": self.summary,
             "environment": self.environment,
             "images": list(self.images),
+            "several_hosts": self.several_hosts,
             "hyperparameters": hyperparameters.describe(self.hyperparameters),
             "metric_definitions": self.metrics.definitions(),
             "channels": {name: dataclasses.asdict(channel) for name, channel in self.channels.items()},
@@ -108,6 +111,7 @@ class Program:
         stopping.arm()
         environment = Environment.read()
         values = hyperparameters.parse(self.hyperparameters, environment.hyperparameters)
+        self._check_hosts(environment)
         self._check_channels(environment)
         verb.run(environment, values)
 
@@ -126,6 +130,13 @@ class Program:
 
     def _usage(self) -> str:
         return f"python {self.name}.py {'|'.join([*self.verbs, 'describe'])}"
+
+    def _check_hosts(self, environment: Environment) -> None:
+        if len(environment.hosts) > 1 and not self.several_hosts:
+            raise Refusal(
+                f"{self.name} trains on one host, and the job has {len(environment.hosts)} (resourceconfig.json)",
+                "set ResourceConfig.InstanceCount to 1, or bring a script that shares its work",
+            )
 
     def _check_channels(self, environment: Environment) -> None:
         for name in environment.channels:

@@ -4,12 +4,13 @@ A path stands for its whole subtree unless a longer path says otherwise; ``[]`` 
 list. A member that the table does not cover is a mistake that a test finds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from local.jobs.job import DEFAULT_RUNTIME_S
+from local.jobs.workdir import MOST_HOSTS
 from local.validation import Violation, member_name
 
 
@@ -27,14 +28,15 @@ class Member:
 
     effect: Effect
     note: str
-    only: tuple[object, ...] = ()
+    only: Sequence[object] = ()
     """The values that are let through, all of them if empty; of a refused member, the harmless ones."""
 
 
 _emulated, _recorded, _refused = Effect.EMULATED, Effect.RECORDED, Effect.REFUSED
 _CHANNEL = "InputDataConfig[]"
 _S3 = f"{_CHANNEL}.DataSource.S3DataSource"
-_ONE_HOST = "a job has one host"
+_ONE_KIND = "all hosts of a job are alike; give InstanceType and InstanceCount"
+_ONE_MACHINE = "the hosts of a job share this machine"
 
 CREATE_TRAINING_JOB: dict[str, Member] = {
     "TrainingJobName": Member(_emulated, "one name, one job, over all regions"),
@@ -51,9 +53,9 @@ CREATE_TRAINING_JOB: dict[str, Member] = {
     f"{_CHANNEL}.ChannelName": Member(_emulated, "names the folder"),
     f"{_S3}.S3DataType": Member(_emulated, "S3Prefix and ManifestFile", only=("S3Prefix", "ManifestFile")),
     f"{_S3}.S3Uri": Member(_emulated, "copied before the program starts"),
-    f"{_S3}.S3DataDistributionType": Member(_emulated, "one host gets every object either way"),
+    f"{_S3}.S3DataDistributionType": Member(_emulated, "ShardedByS3Key: each n-th object of the sorted list"),
     f"{_S3}.AttributeNames": Member(_refused, "for AugmentedManifestFile, which is not supported", only=([],)),
-    f"{_S3}.InstanceGroupNames": Member(_refused, _ONE_HOST, only=([],)),
+    f"{_S3}.InstanceGroupNames": Member(_refused, _ONE_KIND, only=([],)),
     f"{_S3}.ModelAccessConfig": Member(_refused, "there are no gated models"),
     f"{_S3}.HubAccessConfig": Member(_refused, "there is no model hub"),
     f"{_CHANNEL}.DataSource.FileSystemDataSource": Member(_refused, "no EFS or FSx; give S3DataSource"),
@@ -67,11 +69,11 @@ CREATE_TRAINING_JOB: dict[str, Member] = {
     "OutputDataConfig.S3OutputPath": Member(_emulated, "model.tar.gz and output.tar.gz"),
     "OutputDataConfig.CompressionType": Member(_emulated, "GZIP only", only=("GZIP",)),
     "ResourceConfig.InstanceType": Member(_emulated, "told to the program; the job runs on this machine"),
-    "ResourceConfig.InstanceCount": Member(_emulated, _ONE_HOST, only=(1,)),
+    "ResourceConfig.InstanceCount": Member(_emulated, _ONE_MACHINE, only=range(1, MOST_HOSTS + 1)),
     "ResourceConfig.VolumeSizeInGB": Member(_recorded, "the disk of this machine"),
     "ResourceConfig.VolumeKmsKeyId": Member(_recorded, "nothing is encrypted"),
     "ResourceConfig.KeepAlivePeriodInSeconds": Member(_recorded, "there is no instance to keep warm"),
-    "ResourceConfig.InstanceGroups": Member(_refused, _ONE_HOST, only=([],)),
+    "ResourceConfig.InstanceGroups": Member(_refused, _ONE_KIND, only=([],)),
     "ResourceConfig.TrainingPlanArn": Member(_refused, "there is no capacity to reserve"),
     "ResourceConfig.InstancePlacementConfig": Member(_refused, "there are no UltraServers"),
     "ResourceConfig.InstancePreferences": Member(_refused, "there is one machine; give InstanceType"),
@@ -87,7 +89,7 @@ CREATE_TRAINING_JOB: dict[str, Member] = {
         "the program gets no address and no keys of the emulator; the docker backend takes the network away too, "
         "the process backend leaves it",
     ),
-    "EnableInterContainerTrafficEncryption": Member(_recorded, _ONE_HOST),
+    "EnableInterContainerTrafficEncryption": Member(_recorded, f"{_ONE_MACHINE}, which its traffic does not leave"),
     "EnableManagedSpotTraining": Member(_refused, "interruptions are not emulated", only=(False,)),
     "CheckpointConfig.S3Uri": Member(_emulated, "restored before the job, synced during it"),
     "CheckpointConfig.LocalPath": Member(_emulated, "/opt/ml/checkpoints if absent"),
@@ -145,5 +147,7 @@ def _present(value: Any, path: str = "", spoken: str = "") -> Iterator[tuple[str
             yield from _present(member, f"{path}[]", f"{spoken}.{position}.member")
 
 
-def _choices(values: tuple[object, ...]) -> str:
+def _choices(values: Sequence[object]) -> str:
+    if isinstance(values, range):
+        return f"{values[0]} to {values[-1]}"
     return " or ".join(str(value).lower() if isinstance(value, bool) else str(value) for value in values)

@@ -52,7 +52,7 @@ def collect(running: Endpoint, description: dict[str, Any]) -> Path:
         has_model = download(s3, model, Path(scratch, MODEL))
         if has_model:
             _place(Path(scratch, MODEL), part)
-        lines = LogReader(logs_client(running, description), job).read()
+        lines = LogReader(logs_client(running, description), description).read()
         Path(scratch, LOG).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         _place(Path(scratch, LOG), part)
         shutil.rmtree(target, ignore_errors=True)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from local.cli.endpoint import Endpoint
 
@@ -18,15 +18,27 @@ def logs_client(running: Endpoint, description: Mapping[str, Any]) -> Any:
     return running.client("logs", description["TrainingJobArn"].split(":")[3])
 
 
+class Line(NamedTuple):
+    """One line of a job's log; as text it begins with the host's name, where the job has several."""
+
+    text: str
+    host: str = ""
+    """Empty for a job that has only one."""
+
+    def __str__(self) -> str:
+        return f"{self.host}: {self.text}" if self.host else self.text
+
+
 class LogReader:
     """Reads the lines of a job that have come since the last reading."""
 
-    def __init__(self, logs: Any, job: str) -> None:
+    def __init__(self, logs: Any, description: Mapping[str, Any]) -> None:
         self._logs = logs
-        self._prefix = f"{job}/"
+        self._prefix = f"{description['TrainingJobName']}/"
+        self._several = description["ResourceConfig"]["InstanceCount"] > 1
         self._tokens: dict[str, str | None] = {}
 
-    def read(self) -> list[str]:
+    def read(self) -> list[Line]:
         """New lines of every stream, oldest first; none while the job has no log."""
         from botocore.exceptions import ClientError
 
@@ -36,13 +48,15 @@ class LogReader:
             if error.response["Error"].get("Code") == "ResourceNotFoundException":
                 return []
             raise
-        lines: list[str] = []
+        lines: list[tuple[int, Line]] = []
         for stream in streams["logStreams"]:
             lines += self._read_stream(stream["logStreamName"])
-        return lines
+        return [line for _, line in sorted(lines, key=lambda timed: timed[0])]
 
-    def _read_stream(self, stream: str) -> list[str]:
-        lines: list[str] = []
+    def _read_stream(self, stream: str) -> list[tuple[int, Line]]:
+        """(epoch milliseconds, line) of each."""
+        host = stream.removeprefix(self._prefix).rpartition("-")[0] if self._several else ""
+        lines: list[tuple[int, Line]] = []
         while True:
             token = self._tokens.get(stream)
             position = {"nextToken": token} if token else {}
@@ -52,14 +66,14 @@ class LogReader:
             self._tokens[stream] = reply["nextForwardToken"]
             if not reply["events"]:
                 return lines
-            lines += [event["message"] for event in reply["events"]]
+            lines += [(event["timestamp"], Line(event["message"], host)) for event in reply["events"]]
 
 
-def follow(running: Endpoint, description: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], list[str]]]:
+def follow(running: Endpoint, description: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], list[Line]]]:
     """Yields the job's description and its new log lines until it has ended and its log is read to the end."""
     job = description["TrainingJobName"]
     sagemaker = running.client("sagemaker")
-    reader = LogReader(logs_client(running, description), job)
+    reader = LogReader(logs_client(running, description), description)
     quiet = 0
     while True:
         newest = sagemaker.describe_training_job(TrainingJobName=job)

@@ -51,12 +51,12 @@ def logs(
     running = endpoint.require()
     description = find_job(running.client("sagemaker"), job)
     if not keep_on:
-        for line in LogReader(logs_client(running, description), job).read():
-            put(line)
+        for line in LogReader(logs_client(running, description), description).read():
+            put(str(line))
         return
     for _, lines in follow(running, description):
         for line in lines:
-            put(line)
+            put(str(line))
 
 
 def stop(job: JobArgument) -> None:

@@ -8,13 +8,13 @@ from local.api import rules
 from local.cli.collect import folder_of
 from local.cli.endpoint import Endpoint
 from local.errors import ResourceInUse
-from local.jobs.backend import BackendName
-from local.jobs.programs import ProgramTable, refuse_script
+from local.jobs.backend import BackendName, wanted
+from local.jobs.programs import Program, ProgramTable
 
 
-def check(running: Endpoint, request: Mapping[str, Any]) -> None:
+def check(running: Endpoint, request: Mapping[str, Any]) -> Program | None:
     """Raises ServiceError for what CreateTrainingJob would refuse, whatever the data is; Refusal for a name without
-    a folder in runs/.
+    a folder in runs/. What will run as a process of this machine, if it does.
 
     ``request`` may lack the channels that are still to be sent. The endpoint checks it again: another job may have
     taken the name in the meantime.
@@ -22,24 +22,24 @@ def check(running: Endpoint, request: Mapping[str, Any]) -> None:
     sagemaker, body = running.client("sagemaker"), dict(request)
     validation.check_request(sagemaker.meta.service_model.operation_model("CreateTrainingJob").input_shape, body)
     rules.check(body)
-    _check_backend(running, body)
+    program = _check_backend(running, body)
     _check_name(sagemaker, body["TrainingJobName"])
     folder_of(body["TrainingJobName"])
+    return program
 
 
-def _check_backend(running: Endpoint, body: Mapping[str, Any]) -> None:
-    image = body["AlgorithmSpecification"]["TrainingImage"]
+def _check_backend(running: Endpoint, body: Mapping[str, Any]) -> Program | None:
+    asked = wanted(body)
     if running.backend is BackendName.process:
-        refuse_script(body)
-        ProgramTable(running.programs).resolve(image)
-        return
+        return ProgramTable(running.programs).resolve(asked)
     from local.jobs import engine, images
 
     found = engine.connect()
     try:
-        images.check_train(found, images.resolve(found, image))
+        images.check_train(found, images.resolve(found, asked.image))
     finally:
         found.close()
+    return None
 
 
 def _check_name(sagemaker: Any, name: str) -> None:

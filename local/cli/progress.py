@@ -7,6 +7,7 @@ from typing import Self
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
+from local.cli.follow import Line
 from local.cli.standing import Standing, parse_metric
 from local.cli.terminal import console, say
 
@@ -55,13 +56,13 @@ class Display:
         else:
             say(name)
 
-    def line(self, line: str) -> None:
+    def line(self, line: Line) -> None:
         """One line of the job's log."""
-        metric = parse_metric(line)
+        metric = parse_metric(line.text)
         if metric is None:
-            if _WORTH_SHOWING.match(line):
-                say(line)
-            self._bar.update(self._task, latest=line)
+            if _WORTH_SHOWING.match(line.text):
+                say(str(line))
+            self._bar.update(self._task, latest=str(line))
             return
         if metric.epoch is not None and metric.epoch != self.standing.epoch:
             self._tell_epoch()

@@ -79,9 +79,9 @@ def train(
         max_runtime_s=max_runtime,
         resumed=_resumable(running, resume) if resume is not None else None,
     )
-    precheck.check(running, build(sources={}))
-    if running.backend is BackendName.process:
-        environments.ensure(known.environment, say)
+    process = precheck.check(running, build(sources={}))
+    if process:
+        environments.ensure(process.environment, say)
     body = build(sources=_send(running, known, places, resumes=resume is not None))
     with signals.noted() as noted:
         running.client("sagemaker").create_training_job(**body)

@@ -3,8 +3,10 @@
 import gzip
 import os
 import tarfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from local.jobs.backend import Host
 from local.jobs.job import JobError
 from local.jobs.s3uri import join, parse
 from local.s3.store import ObjectStore
@@ -13,37 +15,60 @@ _FOLDERS = {"model": "model.tar.gz", "output/data": "output.tar.gz"}
 _LEVEL = 1  # weights and pictures hardly get smaller, so speed counts
 
 
-def upload(base: Path, staging: Path, uri: str, objects: ObjectStore) -> list[str]:
-    """Store an archive of each folder that is not empty below ``uri``; the addresses.
+def upload(hosts: Sequence[Host], staging: Path, uri: str, objects: ObjectStore, say: Callable[[str], None]) -> None:
+    """Store an archive of each folder that is not empty below ``uri``, of all hosts in one; ``say`` gets its address.
 
+    Where several hosts have a file of one name, that of the first host is kept, and ``say`` names the others.
     ``staging`` is a folder for the unfinished archives. JobError for a folder that the program put something else in
     the place of; one that it removed counts as empty.
     """
     staging.mkdir(exist_ok=True)
-    stored = []
     for folder, name in _FOLDERS.items():
-        if not os.path.lexists(base / folder):
-            continue
-        if not (base / folder).is_dir() or (base / folder).resolve() != base.resolve() / folder:
-            raise JobError(f"ClientError: /opt/ml/{folder} is no folder any more, so it cannot be uploaded")
-        if not any((base / folder).iterdir()):
+        filled = [host for host in hosts if _is_filled(host.base, folder)]
+        if not filled:
             continue
         archive = staging / name
-        pack(base / folder, archive)
-        stored.append(objects.put(*parse(join(uri, name)), archive, content_type="application/gzip").uri)
+        for left_out in pack([host.base / folder for host in filled], archive):
+            host = next(host for host in filled if left_out.is_relative_to(host.base))
+            path = left_out.relative_to(host.base / folder)
+            say(f"{name}: {path} of {host.name} is left out, since an earlier host has a file of that name")
+        say(f"stored {objects.put(*parse(join(uri, name)), archive, content_type='application/gzip').uri}")
         archive.unlink()
-    return stored
 
 
-def pack(folder: Path, archive: Path) -> None:
-    """Write a gzipped tar of a folder's content; the same files give the same bytes."""
+def _is_filled(base: Path, folder: str) -> bool:
+    if not os.path.lexists(base / folder):
+        return False
+    if not (base / folder).is_dir() or (base / folder).resolve() != base.resolve() / folder:
+        raise JobError(f"ClientError: /opt/ml/{folder} is no folder any more, so it cannot be uploaded")
+    return any((base / folder).iterdir())
+
+
+def pack(folders: Sequence[Path], archive: Path) -> list[Path]:
+    """Write a gzipped tar of the content of folders; the same files give the same bytes. What there was no place for.
+
+    A name belongs to the first folder that has it; only folders of one name are joined.
+    """
+    chosen: dict[Path, Path] = {}
+    joined = {Path()}
+    left_out = []
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder)
+            if name not in chosen and name.parent in joined:
+                chosen[name] = path
+                if path.is_dir() and not path.is_symlink():
+                    joined.add(name)
+            elif not (name in joined and path.is_dir()):
+                left_out.append(path)
     with (
         archive.open("wb") as raw,
         gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=raw, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
-        for path in sorted(folder.rglob("*")):
-            _add(tar, path, str(path.relative_to(folder)))
+        for name, path in sorted(chosen.items()):
+            _add(tar, path, str(name))
+    return left_out
 
 
 def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 class BackendName(StrEnum):
@@ -16,6 +16,22 @@ class BackendName(StrEnum):
 
     process = "process"
     docker = "docker"
+
+
+class Wanted(NamedTuple):
+    """What a job asks to be run."""
+
+    image: str
+    script: bool = False
+    """The job brings its own script (hyperparameter ``sagemaker_program``), which runs in place of the program."""
+    hosts: int = 1
+
+
+def wanted(request: Mapping[str, Any]) -> Wanted:
+    """What a CreateTrainingJob request asks to be run."""
+    script = "sagemaker_program" in request.get("HyperParameters", {})
+    image, hosts = request["AlgorithmSpecification"]["TrainingImage"], request["ResourceConfig"]["InstanceCount"]
+    return Wanted(image, script, hosts)
 
 
 @dataclass(frozen=True)
@@ -28,21 +44,29 @@ class Runnable:
     """For the job's log: what will run."""
 
 
+class Host(NamedTuple):
+    """One host of a job."""
+
+    name: str
+    """``algo-1``: under this name the programs of the job find it."""
+    base: Path
+    """What its program sees as /opt/ml."""
+
+
 @dataclass(frozen=True)
 class Launch:
-    """One program to run for one job."""
+    """One program to run for one job, on each of its hosts."""
 
     runnable: Runnable
     folder: Path
-    """The job's own folder; ``base`` lies in it, and whatever else the backend needs may."""
-    base: Path
-    """What the program sees as /opt/ml."""
+    """The job's own folder; the bases of its hosts lie in it, and whatever else the backend needs may."""
+    hosts: Sequence[Host]
     environment: Mapping[str, str]
     """The platform's variables and the request's, those of the backend excepted."""
     network_isolation: bool
     """The program gets no address and no keys of the emulator."""
     folders: Sequence[str] = ("input", "model", "output")
-    """What lies in ``base``; a container gets these and keeps what else its image has in /opt/ml."""
+    """What lies in the base of each host; a container gets these and keeps what else its image has in /opt/ml."""
     gpus: bool = False
     """The instance type has GPUs."""
 
@@ -78,25 +102,26 @@ class Running(Protocol):
 class Backend(Protocol):
     """Runs programs. Obligations:
 
-    - ``resolve`` says what an image name means, or raises ValidationException that names the
-      image and the images it knows. It is quick: CreateTrainingJob waits for it.
+    - ``resolve`` says what an image name means, or raises ValidationException that names the image and the images
+      it knows, or what it cannot do for the job. It is quick: CreateTrainingJob waits for it.
     - ``prepare`` makes ready what the program needs and may take minutes the first time; it reports its
       progress line by line to ``say``, and raises JobError. Calling it again is cheap.
-    - ``start`` starts the program and returns at once. It raises JobError, and then leaves nothing behind.
+    - ``start`` starts the program on each host and returns at once, the running ones in the order of the hosts. It
+      raises JobError, and then leaves nothing behind.
     - ``clear`` ends what a previous emulator may have left running for the job of that folder, and
       returns when it is gone.
     """
 
-    runs_scripts: bool
-    """A job may bring its own script (hyperparameter ``sagemaker_program``)."""
+    interface: str
+    """The network interface over which the hosts of a job reach each other."""
 
     @property
     def name(self) -> str: ...
 
-    def resolve(self, image: str) -> Runnable: ...
+    def resolve(self, asked: Wanted) -> Runnable: ...
 
     def prepare(self, runnable: Runnable, say: Callable[[str], None]) -> None: ...
 
-    def start(self, launch: Launch) -> Running: ...
+    def start(self, launch: Launch) -> Sequence[Running]: ...
 
     def clear(self, folder: Path) -> None: ...

@@ -5,7 +5,7 @@ A key below ``s3://bucket/prefix/`` keeps the rest of its name. When the prefix 
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,15 @@ def check(channel: Mapping[str, Any], role: str, objects: ObjectStore) -> None:
 
 
 def download(
-    channel: Mapping[str, Any], role: str, folder: Path, objects: ObjectStore, check_stop: Callable[[], None]
-) -> int:
-    """Copy the channel's objects to ``folder/<channel>`` and write ``<channel>-manifest``; their number.
+    channel: Mapping[str, Any],
+    role: str,
+    folders: Sequence[Path],
+    objects: ObjectStore,
+    check_stop: Callable[[], None],
+) -> list[int]:
+    """Copy the channel's objects to ``<channel>`` in the folder of each host; how many each got.
 
+    Beside it goes ``<channel>-manifest``, which lists all of them, also where ShardedByS3Key leaves a host a share.
     JobError if there are none, or if they cannot be laid out as files.
     """
     source = channel["DataSource"]["S3DataSource"]
@@ -43,9 +48,20 @@ def download(
         raise JobError("ClientError: " + _nothing(source["S3Uri"], bucket, role))
     placements = files.plan(found)
     name = channel["ChannelName"]
-    files.fetch(placements, folder / name, objects, check_stop)
-    write_manifest(folder / f"{name}-manifest", prefix, placements)
-    return len(placements)
+    shares = [placements] * len(folders)
+    if source.get("S3DataDistributionType") == "ShardedByS3Key":
+        shares = [share(placements, number, len(folders)) for number in range(len(folders))]
+    for folder, mine in zip(folders, shares, strict=True):
+        files.fetch(mine, folder / name, objects, check_stop)
+        write_manifest(folder / f"{name}-manifest", prefix, placements)
+    return [len(mine) for mine in shares]
+
+
+def share(placements: Sequence[files.Placement], number: int, of: int) -> list[files.Placement]:
+    """What the host of that number gets of a sharded channel: each ``of``-th object; every host gets the folders."""
+    contents = [placement for placement in placements if not placement.is_folder]
+    mine = {id(placement) for placement in contents[number::of]}
+    return [placement for placement in placements if placement.is_folder or id(placement) in mine]
 
 
 def relative(key: str, prefix: str) -> str:

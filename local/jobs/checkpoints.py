@@ -2,7 +2,8 @@
 
 A file counts once it stayed the same from one look to the next, so a file that is being written is not
 uploaded half done; hidden and temporary files never count. Files go up in the order they were written,
-deletions last, so that S3 always holds whatever was complete before.
+deletions last, so that S3 always holds whatever was complete before. The hosts of a job have a folder and a sync
+each, and one place in S3.
 """
 
 import os
@@ -64,12 +65,15 @@ class CheckpointSync:
     def start(self) -> None:
         self._thread.start()
 
-    def finish(self) -> None:
-        """Upload what is there, finished or not; raises what S3 raises."""
+    def finish(self, changed_since: float = 0.0) -> None:
+        """Upload what is there, finished or not; raises what S3 raises.
+
+        ``changed_since`` (epoch seconds) leaves out what is older, for a sync that did not see what was restored.
+        """
         self._over.set()
         if self._thread.is_alive():
             self._thread.join()
-        self._sync(self._look())
+        self._sync(self._look(changed_since))
 
     def _watch(self) -> None:
         complained = False
@@ -101,7 +105,7 @@ class CheckpointSync:
             self._objects.delete(self._bucket, self._prefix + name)
             del self._stored[name]
 
-    def _look(self) -> dict[str, _Stamp]:
+    def _look(self, changed_since: float = 0.0) -> dict[str, _Stamp]:
         """Every file that counts, by its path below the folder."""
         seen = {}
         for folder, subfolders, names in os.walk(self._folder):  # passes over folders that vanish meanwhile
@@ -112,7 +116,7 @@ class CheckpointSync:
                 path = Path(folder, name)
                 with suppress(FileNotFoundError):
                     status = path.stat()
-                    if stat.S_ISREG(status.st_mode):
+                    if stat.S_ISREG(status.st_mode) and status.st_ctime >= changed_since:
                         seen[path.relative_to(self._folder).as_posix()] = _Stamp(status.st_mtime_ns, status.st_size)
         return seen
 

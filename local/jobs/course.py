@@ -3,13 +3,21 @@
 import logging
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from local.jobs import reasons
-from local.jobs.backend import Running
 from local.jobs.job import FinalMetric, Secondary, TrainingJob
 
 _CLOSE_GRACE_S = 10.0
+
+
+class Stoppable(Protocol):
+    """A program that runs, or the programs of several hosts."""
+
+    def stop(self, grace_s: float | None = None) -> None: ...
+
+
+Launched = TypeVar("Launched", bound=Stoppable)
 
 
 class Outcome(NamedTuple):
@@ -39,7 +47,7 @@ class Course:
         self._publish = publish
         self._wake = wake
         self._lock = threading.RLock()
-        self._running: Running | None = None
+        self._running: Stoppable | None = None
 
     def check(self) -> None:
         """EarlyEndError if the job is to end."""
@@ -59,12 +67,13 @@ class Course:
                 self._set(self.job.say(message), durable=False)
             return self.early is None
 
-    def launch(self, start: Callable[[], Running]) -> Running:
+    def launch(self, start: Callable[[], Launched]) -> Launched:
         """Start the program, which an early end will stop; EarlyEndError instead if the job is to end."""
         with self._lock:
             self.check()
-            self._running = start()
-            return self._running
+            running = start()
+            self._running = running
+            return running
 
     def upload(self) -> bool:
         """Go on to Uploading, also when the job was stopped; False if there is no time for it."""

@@ -9,19 +9,21 @@ import io
 import logging
 import os
 import tarfile
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from local.jobs import images
-from local.jobs.backend import BackendName, Launch, Runnable
+from local.jobs.backend import BackendName, Host, Launch, Runnable, Wanted
 from local.jobs.container import Container
 from local.jobs.engine import Engine, RefusedError, asked_to, unless_gone
 from local.jobs.grace import stop_grace_s
 from local.jobs.job import JobError
 from local.jobs.networks import AlsoAt, Network, network
-from local.jobs.workdir import HOST
+from local.jobs.workdir import INTERFACE
 
 HOME_LABEL = "drydock.home"
 FOLDER_LABEL = "drydock.job-folder"
@@ -35,7 +37,7 @@ class DockerBackend:
     """Runs images as containers of the engine of this machine."""
 
     name = BackendName.docker
-    runs_scripts = True
+    interface = INTERFACE
 
     def __init__(self, engine: Engine, home: Path, also_at: AlsoAt, grace_s: float | None = None) -> None:
         """``home`` names the emulator in the labels of what it starts."""
@@ -44,30 +46,53 @@ class DockerBackend:
         self._also_at = also_at
         self._grace_s = stop_grace_s() if grace_s is None else grace_s
 
-    def resolve(self, image: str) -> Runnable:
-        return images.resolve(self._engine, image)
+    def resolve(self, asked: Wanted) -> Runnable:
+        return images.resolve(self._engine, asked.image)
 
     def prepare(self, runnable: Runnable, say: Callable[[str], None]) -> None:
         """An image that was resolved is all that a container needs."""
 
-    def start(self, launch: Launch) -> Container:
+    def start(self, launch: Launch) -> list[Container]:
         labels = {HOME_LABEL: str(self._home), FOLDER_LABEL: str(launch.folder)}
         name = f"drydock-{launch.folder.name}-{_digest(launch.folder)}"
         with ExitStack() as cleanup:
-            net = None
-            if not launch.network_isolation:
-                net = cleanup.enter_context(network(self._engine, name, labels, self._also_at))
-            with asked_to("create the container"):
-                made = self._engine.api.create_container(**self._configuration(launch, name, labels, net))["Id"]
-            cleanup.callback(self._remove, made)
-            with asked_to("prepare the container"):
-                self._give_opt_ml(made)
-                output = self._engine.api.attach(made, stdout=True, stderr=True, stream=True, demux=True)
-            self._start(made, launch)
-            return Container(self._engine, made, output, self._grace_s, cleanup.pop_all().close)
+            net = self._network(launch, name, labels, cleanup)
+            made = [self._create(launch, host, name, labels, net, cleanup) for host in launch.hosts]
+            outputs = [self._attach(identity) for identity in made]
+            for identity in made:
+                self._start(identity, launch)
+            removals = _removals(made, self._remove, cleanup.pop_all())
+            parts = zip(made, outputs, removals, strict=True)
+            return [Container(self._engine, identity, out, self._grace_s, remove) for identity, out, remove in parts]
 
     def clear(self, folder: Path) -> None:
         _clear(self._engine, f"{FOLDER_LABEL}={folder}")
+
+    def _network(self, launch: Launch, name: str, labels: Mapping[str, str], cleanup: ExitStack) -> Network | None:
+        """The network of the job's hosts; none for a host that is alone and isolated."""
+        if not launch.network_isolation:
+            return cleanup.enter_context(network(self._engine, name, labels, self._also_at))
+        if len(launch.hosts) > 1:
+            return cleanup.enter_context(network(self._engine, name, labels, None))
+        return None
+
+    def _create(
+        self, launch: Launch, host: Host, name: str, labels: Mapping[str, str], net: Network | None, cleanup: ExitStack
+    ) -> str:
+        full_name = f"{name}-{host.name}" if len(launch.hosts) > 1 else name
+        with asked_to("create the container"):
+            configuration = self._configuration(launch, host, full_name, labels, net)
+            made: str = self._engine.api.create_container(**configuration)["Id"]
+        cleanup.callback(self._remove, made)
+        return made
+
+    def _attach(self, identity: str) -> Iterator[tuple[bytes | None, bytes | None]]:
+        with asked_to("prepare the container"):
+            self._give_opt_ml(identity)
+            output: Iterator[tuple[bytes | None, bytes | None]] = self._engine.api.attach(
+                identity, stdout=True, stderr=True, stream=True, demux=True
+            )
+        return output
 
     def _remove(self, identity: str) -> None:
         try:
@@ -85,10 +110,10 @@ class DockerBackend:
             raise
 
     def _configuration(
-        self, launch: Launch, name: str, labels: Mapping[str, str], net: Network | None
+        self, launch: Launch, host: Host, name: str, labels: Mapping[str, str], net: Network | None
     ) -> dict[str, Any]:
         """Arguments of ``create_container``; ``host_config`` as in the engine's API."""
-        memory_bytes = self._engine.memory_bytes
+        memory_bytes = self._engine.memory_bytes // len(launch.hosts)
         gpus = [{"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}] if launch.gpus and self._engine.has_gpus else []
         return {
             "image": launch.runnable.reference,
@@ -99,11 +124,11 @@ class DockerBackend:
             "environment": self._environment(launch, net),
             "healthcheck": {"test": ["NONE"]},
             "use_config_proxy": False,
-            "networking_config": {"EndpointsConfig": {net.name: {"Aliases": [HOST]}}} if net else None,
+            "networking_config": {"EndpointsConfig": {net.name: {"Aliases": [host.name]}}} if net else None,
             "host_config": {
-                "Mounts": [_mount(launch.base / folder, f"/opt/ml/{folder}") for folder in launch.folders],
+                "Mounts": [_mount(host.base / folder, f"/opt/ml/{folder}") for folder in launch.folders],
                 "NetworkMode": net.name if net else "none",
-                "ExtraHosts": [] if net else [f"{HOST}:127.0.0.1"],
+                "ExtraHosts": [] if net else [f"{host.name}:127.0.0.1"],
                 "ShmSize": memory_bytes // _SHM_SHARE,
                 "Memory": memory_bytes - memory_bytes // _SPARED_SHARE,
                 "DeviceRequests": gpus,
@@ -118,7 +143,7 @@ class DockerBackend:
         variables = {"PYTHONUNBUFFERED": "1"}
         if os.getuid():
             variables |= {"HOME": "/tmp", "TMPDIR": "/tmp"}
-        if net:
+        if net and net.endpoint_url:
             variables |= {
                 "AWS_ENDPOINT_URL": net.endpoint_url,
                 "AWS_ACCESS_KEY_ID": "drydock",
@@ -150,6 +175,24 @@ def _clear(engine: Engine, label: str) -> None:
         for net in engine.api.networks(filters={"label": label}):
             with unless_gone("remove a network"):
                 engine.api.remove_network(net["Id"])
+
+
+def _removals(
+    containers: Sequence[str], remove: Callable[[str], None], cleanup: ExitStack
+) -> Iterator[Callable[[], None]]:
+    """For each container of a job what removes it; the last to be called removes all, and what they share."""
+    lock, left = threading.Lock(), set(containers)
+
+    def leave(identity: str) -> None:
+        with lock:
+            left.discard(identity)
+            last = not left
+        if last:
+            cleanup.close()
+        else:
+            remove(identity)
+
+    return (partial(leave, identity) for identity in containers)
 
 
 def _remove_container(engine: Engine, identity: str) -> None:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from local.jobs import artefacts, channels, logs, metrics, reasons, workdir
-from local.jobs.backend import Backend, Exit, Launch, Runnable
+from local.jobs import artefacts, channels, metrics, reasons, workdir
+from local.jobs.backend import Backend, Host, Launch, Runnable, wanted
 from local.jobs.checkpoints import STORAGE_ERRORS, CheckpointSync, sync_of
+from local.jobs.cluster import Cluster, Failure
 from local.jobs.course import ABANDONED, Course, EarlyEndError, Outcome
 from local.jobs.job import Secondary, TrainingJob
 from local.jobs.journal import Journal
@@ -48,7 +49,7 @@ class Run:
     ) -> None:
         """``publish`` makes a changed job visible, and durable if told so."""
         self._folder = folder
-        self._base = folder / workdir.HOST
+        self._hosts = [Host(name, folder / name) for name in workdir.hosts(job.request)]
         self._services = services
         self._ticket = services.places.queue()
         self.course = Course(job, publish, wake=partial(services.places.nudge, self._ticket))
@@ -62,42 +63,48 @@ class Run:
     def _outcome(self) -> Outcome:
         try:
             with self._place(), self._journal() as journal:
-                ending = self._phases(journal)
-            return Outcome(Secondary.FAILED, reasons.of_program(self._base, ending)) if ending.code else _COMPLETED
+                failure = self._phases(journal)
+            return Outcome(Secondary.FAILED, self._reason(failure)) if failure else _COMPLETED
         except EarlyEndError:
             assert self.course.early is not None
             return self.course.early
         except Exception as error:  # noqa: BLE001
             return Outcome(Secondary.FAILED, reasons.of_error(error, self.course.job))
 
-    def _phases(self, journal: Journal) -> Exit:
-        """Go through them all; the exit that the job's end depends on."""
+    def _reason(self, failure: Failure) -> str:
+        base = self._folder / failure.host
+        return reasons.of_program(base, failure.ending, failure.host if len(self._hosts) > 1 else "")
+
+    def _phases(self, journal: Journal) -> Failure | None:
+        """Go through them all; the failure of a program that the job's end depends on."""
         runnable = self._prepare(journal)
         checkpoints = self._download(journal)
         try:
-            ending = self._train(runnable, checkpoints, journal)
+            failure = self._train(runnable, checkpoints, journal)
         except Exception:
-            if checkpoints:
+            for sync in checkpoints:
                 with suppress(*STORAGE_ERRORS):
-                    checkpoints.finish()
+                    sync.finish()
             raise
         try:
             self._upload(checkpoints, journal)
         except Exception as error:
-            if ending.code == 0:
+            if not failure:
                 raise
             journal.note(reasons.of_error(error, self.course.job))
-        return ending
+        return failure
 
     def _prepare(self, journal: Journal) -> Runnable:
         """Starting: the folder as /opt/ml, and the program's environment, which may take minutes once."""
         job, backend = self.course.job, self._services.backend
-        image = job.request["AlgorithmSpecification"]["TrainingImage"]
-        runnable = backend.resolve(image)
-        journal.note(f'image "{image}": {runnable.description}, run by the {backend.name} backend')
+        asked = wanted(job.request)
+        runnable = backend.resolve(asked)
+        journal.note(f'image "{asked.image}": {runnable.description}, run by the {backend.name} backend')
         if job.recorded:
             journal.note(f"recorded, but without effect here: {', '.join(job.recorded)}")
-        workdir.build(self._base, job.request)
+        interface = backend.interface if len(self._hosts) > 1 else workdir.INTERFACE
+        for host in self._hosts:
+            workdir.build(host.base, job.request, host.name, interface)
 
         def say(line: str) -> None:
             if self.course.say(line):
@@ -107,60 +114,62 @@ class Run:
         self._unless_interrupted(lambda: backend.prepare(runnable, say))
         return runnable
 
-    def _download(self, journal: Journal) -> CheckpointSync | None:
-        """Downloading: the channels, and the checkpoints of an earlier run."""
+    def _download(self, journal: Journal) -> list[CheckpointSync]:
+        """Downloading: the channels, and the checkpoints of an earlier run, which each host has."""
         self.course.advance(Secondary.DOWNLOADING)
         job, objects, check = self.course.job, self._services.objects, self.course.check
-        folder = self._base / workdir.INPUT
+        folders = [host.base / workdir.INPUT for host in self._hosts]
         for channel in job.request.get("InputDataConfig", []):
-            count = channels.download(channel, job.request["RoleArn"], folder, objects, check)
-            journal.note(f"channel {channel['ChannelName']}: {count} objects")
-        checkpoints = sync_of(job, self._base, objects, journal.note)
-        if checkpoints:
+            counts = channels.download(channel, job.request["RoleArn"], folders, objects, check)
+            journal.note(f"channel {channel['ChannelName']}: {' + '.join(map(str, counts))} objects")
+        checkpoints = [sync for host in self._hosts if (sync := sync_of(job, host.base, objects, journal.note))]
+        for folder, sync in zip(folders, checkpoints, strict=False):
             while not self._services.recovered.wait(_LOOK_S):
                 check()
-            count = checkpoints.restore(folder / "checkpoints-manifest", check)
+            count = sync.restore(folder / "checkpoints-manifest", check)
+        if checkpoints:
             journal.note(f"checkpoints: {count} objects restored from {job.request['CheckpointConfig']['S3Uri']}")
         return checkpoints
 
-    def _train(self, runnable: Runnable, checkpoints: CheckpointSync | None, journal: Journal) -> Exit:
-        """Training: the program from its start to its exit, with code 0 if it was told to end: then any is as good."""
+    def _train(self, runnable: Runnable, checkpoints: list[CheckpointSync], journal: Journal) -> Failure | None:
+        """Training: the program on each host from its start to its end; its failure, unless it was told to end."""
         self.course.advance(Secondary.TRAINING)
         job = self.course.job
         launch = Launch(
             runnable,
             self._folder,
-            self._base,
+            self._hosts,
             workdir.environment(job),
             network_isolation=job.request.get("EnableNetworkIsolation", False),
             folders=workdir.folders(job.request),
             gpus=workdir.has_gpus(job.request),
         )
         limit = threading.Timer(job.max_runtime_s, self.course.stop, [Secondary.MAX_RUNTIME_EXCEEDED])
-        running = self.course.launch(lambda: self._services.backend.start(launch))
+        cluster = self.course.launch(lambda: self._start(launch))
         try:
             limit.start()
-            if checkpoints:
-                checkpoints.start()
-            for lines in logs.split_lines(running.logs()):
-                journal.write(lines)
+            for sync in checkpoints:
+                sync.start()
         except BaseException:
-            running.stop(0)
+            cluster.stop(0)
             raise
         finally:
-            ending = running.wait()
+            failure = cluster.follow(journal.write)
             limit.cancel()
-        return Exit(0) if self.course.early else ending
+        return None if self.course.early else failure
 
-    def _upload(self, checkpoints: CheckpointSync | None, journal: Journal) -> None:
+    def _start(self, launch: Launch) -> Cluster:
+        running = self._services.backend.start(launch)
+        return Cluster({host.name: program for host, program in zip(launch.hosts, running, strict=True)})
+
+    def _upload(self, checkpoints: list[CheckpointSync], journal: Journal) -> None:
         """Uploading: the last checkpoints, the model and the output, also of a job that failed or was stopped."""
-        if checkpoints:
-            checkpoints.finish()
+        for sync in checkpoints:
+            sync.finish()
         if not self.course.upload():
             return
         staging, uri = self._folder / "staging", self.course.job.output_uri
-        for stored in artefacts.upload(self._base, staging, uri, self._services.objects):
-            journal.note(f"stored {stored}")
+        artefacts.upload(self._hosts, staging, uri, self._services.objects, journal.note)
 
     @contextmanager
     def _place(self) -> Iterator[None]:

@@ -16,15 +16,20 @@ class Network(NamedTuple):
 
     name: str
     endpoint_url: str
-    """How its containers reach the emulator."""
+    """How its containers reach the emulator; empty where they do not, nor anything but each other."""
 
 
 @contextmanager
-def network(engine: Engine, name: str, labels: Mapping[str, str], also_at: AlsoAt) -> Iterator[Network]:
-    """A network of that name until the block ends; JobError if it cannot be had."""
+def network(engine: Engine, name: str, labels: Mapping[str, str], also_at: AlsoAt | None) -> Iterator[Network]:
+    """A network of that name until the block ends, without ``also_at`` one that leads nowhere; JobError without one."""
     with asked_to("make a network for the job"):
-        made = engine.api.create_network(name, driver="bridge", labels=dict(labels), check_duplicate=True)["Id"]
+        made = engine.api.create_network(
+            name, driver="bridge", labels=dict(labels), check_duplicate=True, internal=also_at is None
+        )["Id"]
     try:
+        if also_at is None:
+            yield Network(name, "")
+            return
         with asked_to("make a network for the job"):
             gateway = engine.api.inspect_network(made)["IPAM"]["Config"][0]["Gateway"]
         with _answering(gateway, also_at) as url:

@@ -1,4 +1,7 @@
-"""Which program an image name means: the table read from the programs.json files of program folders."""
+"""Which program an image name means: the table read from the programs.json files of program folders.
+
+A job that brings a script of its own runs that in place of the image's program, as in the image.
+"""
 
 import json
 import re
@@ -7,10 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local import environments
 from local.errors import ValidationException
+from local.installer import SetUpError
+from local.jobs import frameworks
+from local.jobs.backend import Wanted
 
 IMAGE = re.compile(r"(?:[^/\s]+/)*(?P<local>drydock/(?P<image>[^/:@\s]+):(?P<program>[^/:@\s]+))")
 """Any registry host and account, then drydock/<image>:<program>."""
+CONTAINERS = "run jobs in containers: drydock down, then drydock up --backend docker"
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,19 @@ class Program:
     """Name of the virtual environment it runs in."""
     images: tuple[str, ...]
     """Images that hold it: ``train-cpu``, ``train-gpu``."""
+    several_hosts: bool = False
+    """It can share its work with other hosts of the job."""
+
+
+SCRIPT = Program(
+    "script",
+    environments.CHECKOUT / "containers" / "train" / "bin" / "train",
+    "pytorch-script",
+    ("train-cpu", "train-gpu"),
+    several_hosts=True,
+)
+"""What runs users' own scripts: the code that does so in the images."""
+_OF_TENSORFLOW = ("train-tf-cpu", "train-tf-gpu")
 
 
 class ProgramTable:
@@ -33,37 +54,60 @@ class ProgramTable:
         self._programs: dict[str, Program] = {}
         for folder in folders:
             for program in _read(folder):
+                if program.name == SCRIPT.name:
+                    raise ValueError(
+                        f"{folder}: no program can be called {program.name!r}; it means users' own scripts"
+                    )
                 known = self._programs.setdefault(program.name, program)
                 if known.file != program.file:
                     raise ValueError(f"program {program.name!r} is in both {known.file.parent} and {folder}")
 
     def images(self) -> list[str]:
-        """Every image name that ``resolve`` accepts, without a registry."""
+        """Every image name that ``resolve`` accepts, without a registry; those for scripts alone excepted."""
         return sorted(f"drydock/{image}:{p.name}" for p in self._programs.values() for image in p.images)
 
     def named(self, name: str) -> Program:
         """The program of that name, which ``resolve`` has found."""
-        return self._programs[name]
+        return SCRIPT if name == SCRIPT.name else self._programs[name]
 
-    def resolve(self, image: str) -> Program:
-        """The program that an image name means, or ValidationException with the names that are known."""
-        match = IMAGE.fullmatch(image)
-        program = self._programs.get(match["program"]) if match else None
-        if match is None or program is None or match["image"] not in program.images:
+    def resolve(self, wanted: Wanted) -> Program:
+        """The program that runs; ValidationException with the names that are known, or with what stands in its way."""
+        match = IMAGE.fullmatch(frameworks.stand_in(wanted.image) or wanted.image)
+        program = self._of_image(match["image"], match["program"]) if match else None
+        if program is None:
             raise ValidationException(
-                f'The training image "{image}" cannot be run here. Known images, with or without a registry '
+                f'The training image "{wanted.image}" cannot be run here. Known images, with or without a registry '
                 f"before them: {', '.join(self.images()) or 'none'}."
+            )
+        if wanted.script:
+            _check_scripts()
+            return SCRIPT
+        if wanted.hosts > 1 and not program.several_hosts:
+            raise ValidationException(
+                f"ResourceConfig.InstanceCount is {wanted.hosts}, and the program {program.name} trains on one host. "
+                "Set it to 1, or bring a script that shares its work (examples/ddp)."
             )
         return program
 
+    def _of_image(self, image: str, tag: str) -> Program | None:
+        if tag == SCRIPT.name and image in _OF_TENSORFLOW:
+            raise ValidationException(
+                f"The training image drydock/{image}:{tag} is not supported by Drydock's process backend, which has no "
+                f"TensorFlow; {CONTAINERS}"
+            )
+        program = SCRIPT if tag == SCRIPT.name else self._programs.get(tag)
+        return program if program and image in program.images else None
 
-def refuse_script(request: Mapping[str, Any]) -> None:
-    """ValidationException if a job brings its own script, which only containers run."""
-    if "sagemaker_program" in request.get("HyperParameters", {}):
+
+def _check_scripts() -> None:
+    """ValidationException if no environment for users' own scripts can be made here."""
+    try:
+        environments.check(SCRIPT.environment)
+    except SetUpError as error:
         raise ValidationException(
-            "Hyperparameter sagemaker_program is not supported by Drydock's process backend; your own scripts run in "
-            "containers: drydock down, then drydock up --backend docker"
-        )
+            f"Hyperparameter sagemaker_program names a script of your own, which cannot run as a process here: "
+            f"{error.message}. To mend it: {error.hint}; or {CONTAINERS}"
+        ) from None
 
 
 def _read(folder: Path) -> list[Program]:
@@ -83,4 +127,4 @@ def _program(folder: Path, name: str, entry: Mapping[str, Any]) -> Program:
     file = (folder / entry["file"]).resolve()
     if not file.is_file():
         raise ValueError(f"program {name!r} names a file that does not exist: {file}")
-    return Program(name, file, entry["environment"], tuple(entry["images"]))
+    return Program(name, file, entry["environment"], tuple(entry["images"]), entry.get("several_hosts", False))

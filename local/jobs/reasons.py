@@ -19,12 +19,15 @@ _PHASES = {
 }
 
 
-def of_program(base: Path, ending: Exit) -> str:
-    """The beginning of the program's ``output/failure``, or a sentence about its exit code."""
+def of_program(base: Path, ending: Exit, host: str = "") -> str:
+    """The beginning of the program's ``output/failure``, or a sentence about its exit code.
+
+    ``host`` is named at the end of the first line, for a job that has several.
+    """
     said = files.read_own(base, "output/failure", 4 * FAILURE_REASON_LIMIT).decode("utf-8", "replace").strip()
-    if said:
-        return said
-    return f"AlgorithmError: {_of_exit(ending)}, exit code: {ending.code}"
+    reason = said or f"AlgorithmError: {_of_exit(ending)}, exit code: {ending.code}"
+    first, line_end, rest = reason.partition("\n")
+    return f"{first} (host {host}){line_end}{rest}" if host else reason
 
 
 def of_error(error: Exception, job: TrainingJob) -> str:

@@ -12,15 +12,14 @@ from typing import Any
 from local.errors import ResourceInUse, ValidationException
 from local.home import Home
 from local.jobs import channels, metrics, reasons, workdir
-from local.jobs.backend import Backend
+from local.jobs.backend import Backend, wanted
 from local.jobs.checkpoints import STORAGE_ERRORS, sync_of
 from local.jobs.job import Secondary, TrainingJob
 from local.jobs.lifecycle import Run, Services
 from local.jobs.logs import JobLog
 from local.jobs.places import Places
-from local.jobs.programs import refuse_script
 from local.jobs.s3uri import parse
-from local.jobs.telemetry import LOG_FILE, METRICS_FILE, Telemetry
+from local.jobs.telemetry import METRICS_FILE, Telemetry, log_file
 from local.s3.store import ObjectStore
 from local.store import Store
 
@@ -56,10 +55,7 @@ class Runner:
 
     def check(self, request: Mapping[str, Any]) -> None:
         """ValidationException if this machine cannot run a valid request: its image, S3 addresses or local paths."""
-        backend = self._services.backend
-        if not backend.runs_scripts:
-            refuse_script(request)
-        backend.resolve(request["AlgorithmSpecification"]["TrainingImage"])
+        self._services.backend.resolve(wanted(request))
         for path in workdir.local_paths(request):
             workdir.resolve(Path(), path)
         for channel in request.get("InputDataConfig", []):
@@ -160,13 +156,16 @@ class Runner:
         """Do for a job that was cut off what its run could not: upload its checkpoints, end its log, tidy up."""
         folder = self._folder(job)
         lines = [f"[drydock] failed: {reasons.EMULATOR_STOPPED}"]
-        sync = sync_of(job, folder / workdir.HOST, self._services.objects, lines.append)
-        if sync and any(entry.status is Secondary.TRAINING for entry in job.transitions):
+        trained = [entry.start for entry in job.transitions if entry.status is Secondary.TRAINING]
+        hosts = workdir.hosts(job.request)
+        for host in hosts if trained else []:
+            sync = sync_of(job, folder / host, self._services.objects, lines.append)
             try:
-                sync.finish()
+                if sync:
+                    sync.finish(changed_since=trained[0] if len(hosts) > 1 else 0.0)
             except STORAGE_ERRORS as error:
                 lines.append(f"[drydock] its checkpoints could not be uploaded: {error}")
-        log = JobLog(folder / LOG_FILE)
+        log = JobLog(folder / log_file())
         log.append(lines)
         log.close()
         workdir.tidy(folder)

@@ -1,6 +1,6 @@
 """Feeds a job's log lines and metrics to the CloudWatch APIs, in the background, as SageMaker does.
 
-Logs go to the group /aws/sagemaker/TrainingJobs, one stream ``<job>/algo-1-<epoch>`` a job; metrics to the
+Logs go to the group /aws/sagemaker/TrainingJobs, one stream ``<job>/algo-1-<epoch>`` a host; metrics to the
 namespace of the same name with the dimension TrainingJobName. The APIs (moto's) keep them in memory only,
 so they are fed again from the job folders when the emulator starts. No job waits for them but at its end.
 """
@@ -15,7 +15,7 @@ from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from local.jobs import logs, metrics
+from local.jobs import logs, metrics, workdir
 from local.jobs.job import TrainingJob
 from local.jobs.logs import Event
 from local.jobs.metrics import Point
@@ -23,7 +23,6 @@ from local.jobs.workdir import HOST
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 """Log group and metric namespace."""
-LOG_FILE = Path("logs") / f"{HOST}.jsonl"
 METRICS_FILE = Path("metrics.jsonl")
 
 _BATCH_EVENTS, _BATCH_BYTES, _EVENT_BYTES = 10_000, 1_048_576, 26  # limits of PutLogEvents
@@ -39,11 +38,17 @@ class _Entry(NamedTuple):
     job: TrainingJob
     events: Iterable[Event] = ()
     points: Iterable[Point] = ()
+    host: str = HOST
 
 
-def log_stream(job: TrainingJob) -> str:
-    """Name of the job's log stream."""
-    return f"{job.name}/{HOST}-{int(job.created)}"
+def log_stream(job: TrainingJob, host: str = HOST) -> str:
+    """Name of the log stream of one host of the job."""
+    return f"{job.name}/{host}-{int(job.created)}"
+
+
+def log_file(host: str = HOST) -> Path:
+    """Where the log of a host lies in the job's folder."""
+    return Path("logs") / f"{host}.jsonl"
 
 
 class Telemetry:
@@ -63,17 +68,21 @@ class Telemetry:
         self._thread = threading.Thread(target=self._work, name="telemetry", daemon=True)
         self._thread.start()
 
-    def send(self, job: TrainingJob, events: Iterable[Event] = (), points: Iterable[Point] = ()) -> None:
-        """Queue log lines, in their order, and metric points; returns at once."""
+    def send(
+        self, job: TrainingJob, events: Iterable[Event] = (), points: Iterable[Point] = (), host: str = HOST
+    ) -> None:
+        """Queue log lines of a host, in their order, and metric points; returns at once."""
         with self._changed:
-            self._queue.append(_Entry(job, events, points))
+            self._queue.append(_Entry(job, events, points, host))
             self._submitted += 1
             self._changed.notify_all()
 
     def replay(self, jobs: Iterable[tuple[TrainingJob, Path]]) -> None:
         """Queue what the folders of earlier jobs hold; returns at once."""
         for job, folder in jobs:
-            self.send(job, logs.read(folder / LOG_FILE), metrics.read(folder / METRICS_FILE))
+            for host in workdir.hosts(job.request):
+                self.send(job, logs.read(folder / log_file(host)), host=host)
+            self.send(job, points=metrics.read(folder / METRICS_FILE))
 
     def flush(self, patience_s: float = 40.0) -> bool:
         """Wait until all that was queued before is readable; False if nothing moves for so long."""
@@ -117,8 +126,9 @@ class Telemetry:
         jobs = {entry.job.name: entry.job for entry in entries}
         for name, job in jobs.items():
             mine = [entry for entry in entries if entry.job.name == name]
-            for events in _batches(chain.from_iterable(entry.events for entry in mine)):
-                self._persist(self._put_events, job, events)
+            for host in dict.fromkeys(entry.host for entry in mine):
+                for events in _batches(chain.from_iterable(entry.events for entry in mine if entry.host == host)):
+                    self._persist(partial(self._put_events, host), job, events)
             points = chain.from_iterable(entry.points for entry in mine)
             while batch := list(islice(points, _BATCH_POINTS)):
                 self._persist(self._put_points, job, batch)
@@ -133,7 +143,7 @@ class Telemetry:
                 self._out_of_reach = False
                 return self._count()
             except (BotoCoreError, ClientError) as error:
-                self._streams.discard((job.region, log_stream(job)))
+                self._streams -= {(job.region, log_stream(job, host)) for host in workdir.hosts(job.request)}
                 logging.debug("telemetry of %s, attempt %d: %s", job.name, attempt + 1, error)
             if self._closing:
                 break
@@ -147,8 +157,8 @@ class Telemetry:
             self._batches += 1
             self._changed.notify_all()
 
-    def _put_events(self, job: TrainingJob, events: list[Event]) -> None:
-        client, stream = self._client("logs", job.region), log_stream(job)
+    def _put_events(self, host: str, job: TrainingJob, events: list[Event]) -> None:
+        client, stream = self._client("logs", job.region), log_stream(job, host)
         if (job.region, stream) not in self._streams:
             _create(client.create_log_group, logGroupName=GROUP)
             _create(client.create_log_stream, logGroupName=GROUP, logStreamName=stream)

@@ -13,6 +13,12 @@ from local.errors import ValidationException
 from local.jobs.job import TrainingJob
 
 HOST = "algo-1"
+"""The only host of most jobs, and the first of the others: it has the emulator's own lines in its log."""
+MOST_HOSTS = 8
+"""On this one machine."""
+INTERFACE = "eth0"
+OWN = "hosts"
+"""Folder for what a backend keeps for each host, where there are several."""
 CHECKPOINT_PATH = "/opt/ml/checkpoints"
 INPUT = "input/data"
 
@@ -26,13 +32,21 @@ _FOLDERS = (
 )  # fmt: skip
 
 
-def build(base: Path, request: Mapping[str, Any]) -> None:
-    """Make the tree below ``base`` (which must not exist) for a validated CreateTrainingJob request."""
+def hosts(request: Mapping[str, Any]) -> list[str]:
+    """The names of a job's hosts, in SageMaker's order: as words, not as numbers."""
+    return sorted(f"algo-{number}" for number in range(1, request["ResourceConfig"]["InstanceCount"] + 1))
+
+
+def build(base: Path, request: Mapping[str, Any], host: str = HOST, interface: str = INTERFACE) -> None:
+    """Make the tree of a host below ``base`` (which must not exist) for a validated CreateTrainingJob request.
+
+    ``interface`` is the one over which the hosts of the job reach each other.
+    """
     for folder in _FOLDERS:
         (base / folder).mkdir(parents=True)
     for channel in request.get("InputDataConfig", []):
         (base / "input" / "data" / channel["ChannelName"]).mkdir()
-    for name, content in config_files(request).items():
+    for name, content in config_files(request, host, interface).items():
         (base / "input" / "config" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
     for path in local_paths(request):
         resolve(base, path).mkdir(parents=True, exist_ok=True)
@@ -40,8 +54,10 @@ def build(base: Path, request: Mapping[str, Any]) -> None:
 
 def tidy(folder: Path) -> None:
     """Remove from a job's folder what only its run needed."""
-    for name in ("tmp", "home", "staging", f"{HOST}/{INPUT}"):
+    for name in ("tmp", "home", "staging", OWN):
         shutil.rmtree(folder / name, ignore_errors=True)
+    for data in folder.glob(f"algo-*/{INPUT}"):
+        shutil.rmtree(data, ignore_errors=True)
 
 
 def environment(job: TrainingJob) -> dict[str, str]:
@@ -87,14 +103,14 @@ def local_paths(request: Mapping[str, Any]) -> list[str]:
     return [files[name]["LocalPath"] for name in _WITH_A_FOLDER if name in files]
 
 
-def config_files(request: Mapping[str, Any]) -> dict[str, Any]:
+def config_files(request: Mapping[str, Any], host: str = HOST, interface: str = INTERFACE) -> dict[str, Any]:
     """Content of each file of input/config, by its name without ``.json``."""
     files: dict[str, Any] = {
         "hyperparameters": request.get("HyperParameters", {}),
         "inputdataconfig": {
             channel["ChannelName"]: _channel(request, channel) for channel in request.get("InputDataConfig", [])
         },
-        "resourceconfig": _resources(request),
+        "resourceconfig": _resources(request, host, interface),
     }
     if "CheckpointConfig" in request:
         files["checkpointconfig"] = {"LocalPath": request["CheckpointConfig"].get("LocalPath") or CHECKPOINT_PATH}
@@ -122,16 +138,16 @@ def _channel(request: Mapping[str, Any], channel: Mapping[str, Any]) -> dict[str
     }
 
 
-def _resources(request: Mapping[str, Any]) -> dict[str, Any]:
+def _resources(request: Mapping[str, Any], host: str, interface: str) -> dict[str, Any]:
     instance_type = request["ResourceConfig"]["InstanceType"]
-    group = "homogeneousCluster"
+    group, names = "homogeneousCluster", hosts(request)
     return {
-        "current_host": HOST,
+        "current_host": host,
         "current_instance_type": instance_type,
         "current_group_name": group,
-        "hosts": [HOST],
-        "instance_groups": [{"instance_group_name": group, "instance_type": instance_type, "hosts": [HOST]}],
-        "network_interface_name": "eth0",
+        "hosts": names,
+        "instance_groups": [{"instance_group_name": group, "instance_type": instance_type, "hosts": names}],
+        "network_interface_name": interface,
         "topology": None,
     }
 

@@ -323,7 +323,6 @@ def test_a_name_used_twice_is_told_in_the_services_words(drydock: Drydock, data:
         (("--instance-type", "ml.none.xlarge"), "Value 'ml.none.xlarge' at 'resourceConfig.instanceType'"),
         (("--max-runtime", "999999999"), "Invalid value for '--max-runtime'"),
         (("--hp", "epochs=0"), 'hyperparameter "epochs" is 0; allowed: a whole number at least 1'),
-        (("--hp", "sagemaker_program=x"), "sagemaker_program is not supported"),
         (("--data", "validation=/no/such/place"), "there is no data at /no/such/place"),
     ],
 )
@@ -352,7 +351,6 @@ def test_what_is_refused_before_is_refused_in_the_words_of_the_endpoint(drydock:
     for arguments, wrong in (
         (("--name", "words-1"), {"TrainingJobName": "words-1"}),
         (("--image", "drydock/train-cpu:nothing"), {"AlgorithmSpecification": image}),
-        (("--hp", "sagemaker_program=x"), {"HyperParameters": {"sagemaker_program": "x"}}),
     ):
         with pytest.raises(ClientError) as refused:
             sagemaker.create_training_job(**(usual | wrong))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optml.environment import AWS_BASE
+from optml.environment import AWS_BASE, resolve_path
 from optml.errors import Refusal
 
 if TYPE_CHECKING:
@@ -83,9 +83,7 @@ def _locate(given: str, base: Path) -> str:
             f"{given} is neither s3://BUCKET/KEY nor an absolute path (hyperparameter {DIRECTORY})",
             f"set {DIRECTORY} to s3://BUCKET/sourcedir.tar.gz or to a folder below {AWS_BASE}/input/data",
         )
-    if path == AWS_BASE or path.startswith(f"{AWS_BASE}/"):
-        return str(base / path[len(AWS_BASE) :].strip("/"))
-    return path
+    return str(resolve_path(path, base))
 
 
 def _unpack(source: Source, code: Path) -> None:

@@ -10,10 +10,8 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
-import time
 from pathlib import Path
 from types import FrameType
 
@@ -23,16 +21,9 @@ from optml.errors import Refusal
 from optml.outcomes import Outcome
 from optml.stopping import Stopped
 
-from . import ending, interpreter, launchers, running, source, toolkit, worker
+from . import debugger, ending, interpreter, launchers, running, source, toolkit, worker
 from .launchers import Launcher
 from .running import End
-
-_NAMES_WAIT_S = 15 * 60
-"""As long as the toolkit waits until the names of all hosts resolve."""
-_TORCHRUN_GRACE_S = "110"
-"""What torchrun leaves its workers after a SIGTERM, 30 s by itself; the platform leaves it 120."""
-_LOOPBACK = "127.0.0.1"
-_MASTER_PORT = "7777"
 
 
 def main() -> int:
@@ -65,7 +56,8 @@ def _run_in(scratch: Path, job: Environment, launcher: Launcher, brought: source
         interpreter.lay_over(scratch / "python")
         _install(brought.program, code, scratch)
         toolkit.write_variables(environment.to_env_vars(), code)
-        _describe_cluster(job, environment.network_interface_name)
+        debugger.point_at(job.base, scratch)
+        launchers.describe_cluster(job, environment.network_interface_name)
         command = runner.get(
             getattr(runner.RunnerType, launcher.value), brought.program, environment.to_cmd_args()
         )._create_command()
@@ -73,7 +65,7 @@ def _run_in(scratch: Path, job: Environment, launcher: Launcher, brought: source
         hint = f"set {source.PROGRAM} to a script in the source directory: train.py or the like"
         raise Refusal(str(error).strip(), hint) from error
     if command[0] == "torchrun":
-        command[:1] = [sys.executable, "-m", "torch.distributed.run", "--local_addr", _own_address(job)]
+        command = launchers.with_torchrun(command, job)
     logging_config.log_script_invocation(command, environment.to_env_vars())
     with toolkit.intermediate_output(environment):
         end = running.run(command, code, whole_group=command[0] == "/bin/sh")
@@ -99,35 +91,6 @@ def _install(program: str, code: Path, scratch: Path) -> None:
     finally:
         del os.environ["PIP_LOG"]
         sys.path[:] = [path for path in sys.path if path != str(code)]
-
-
-def _describe_cluster(job: Environment, interface: str) -> None:
-    """Wait until all hosts can be found; where torch.distributed finds them, as AWS's PyTorch images set it."""
-    os.environ.setdefault("MASTER_ADDR", job.hosts[0] if len(job.hosts) > 1 else _LOOPBACK)
-    os.environ.setdefault("MASTER_PORT", _MASTER_PORT)
-    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", _TORCHRUN_GRACE_S)
-    if len(job.hosts) == 1:
-        return
-    os.environ.setdefault("NCCL_SOCKET_IFNAME", interface)
-    deadline = time.monotonic() + _NAMES_WAIT_S
-    for host in job.hosts:
-        while not _resolves(host):
-            if time.monotonic() > deadline:
-                raise Refusal(f"the name of host {host} does not resolve (resourceconfig.json)")
-            time.sleep(1)
-
-
-def _own_address(job: Environment) -> str:
-    """Where torchrun's ranks find this host; by itself it takes the machine's name, which may not resolve."""
-    return job.current_host if len(job.hosts) > 1 else _LOOPBACK
-
-
-def _resolves(host: str) -> bool:
-    try:
-        socket.gethostbyname(host)
-    except OSError:
-        return False
-    return True
 
 
 def _outcome(end: End, program: str, launcher: Launcher) -> Outcome:

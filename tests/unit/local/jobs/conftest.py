@@ -38,7 +38,9 @@ class MemoryTelemetry:
         self.lines: dict[str, list[Event]] = {}
         self.points: dict[str, list[Point]] = {}
 
-    def send(self, job: TrainingJob, events: Iterable[Event] = (), points: Iterable[Point] = ()) -> None:
+    def send(
+        self, job: TrainingJob, events: Iterable[Event] = (), points: Iterable[Point] = (), host: str = "algo-1"
+    ) -> None:
         self.lines.setdefault(job.name, []).extend(events)
         self.points.setdefault(job.name, []).extend(points)
 

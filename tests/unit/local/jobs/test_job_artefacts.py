@@ -6,6 +6,7 @@ import tarfile
 import pytest
 
 from local.jobs import artefacts
+from local.jobs.backend import Host
 from local.s3.store import ObjectStore
 
 
@@ -30,9 +31,11 @@ def test_both_folders_are_stored_with_their_content_at_the_top(objects, base, tm
     (base / "model" / "weights").write_bytes(b"w" * 100_000)
     (base / "output" / "data" / "metrics.json").write_text("{}")
     (base / "output" / "failure").write_text("not part of it")
-    assert artefacts.upload(base, tmp_path / "staging", "s3://bucket/out/job/output", objects) == [
-        "s3://bucket/out/job/output/model.tar.gz",
-        "s3://bucket/out/job/output/output.tar.gz",
+    said = []
+    artefacts.upload([Host("algo-1", base)], tmp_path / "staging", "s3://bucket/out/job/output", objects, said.append)
+    assert said == [
+        "stored s3://bucket/out/job/output/model.tar.gz",
+        "stored s3://bucket/out/job/output/output.tar.gz",
     ]
     with tarfile.open(objects.head("bucket", "out/job/output/model.tar.gz").path) as model:
         assert model.getnames() == ["code", "code/run.py", "weights"]
@@ -44,7 +47,7 @@ def test_both_folders_are_stored_with_their_content_at_the_top(objects, base, tm
 
 
 def test_an_empty_folder_makes_no_archive(objects, base, tmp_path):
-    assert artefacts.upload(base, tmp_path / "staging", "s3://bucket/out", objects) == []
+    artefacts.upload([Host("algo-1", base)], tmp_path / "staging", "s3://bucket/out", objects, pytest.fail)
     assert [*objects.list("bucket")] == []
 
 
@@ -58,7 +61,7 @@ def test_the_same_files_give_the_same_bytes_whoever_made_them_in_whatever_order(
             os.utime(folder / name, (0, 1_000_000 + fraction_s))
             if os.geteuid() == 0:
                 os.chown(folder / name, len(packed), len(packed))
-        artefacts.pack(folder, archive)
+        artefacts.pack([folder], archive)
         packed.append(archive.read_bytes())
     assert packed[0] == packed[1]
     assert packed[0][4:8] == bytes(4), "the header of a gzip file holds the time when it was packed"
@@ -68,7 +71,7 @@ def test_links_stay_links_and_pipes_stay_out(base, tmp_path):
     (base / "model" / "weights").write_text("w")
     (base / "model" / "latest").symlink_to("weights")
     os.mkfifo(base / "model" / "pipe")
-    artefacts.pack(base / "model", tmp_path / "model.tar.gz")
+    artefacts.pack([base / "model"], tmp_path / "model.tar.gz")
     with tarfile.open(tmp_path / "model.tar.gz") as model:
         assert model.getnames() == ["latest", "weights"]
         assert model.getmember("latest").linkname == "weights"

@@ -25,7 +25,7 @@ def source(uri, kind="S3Prefix"):
 
 def download(objects, folder, uri, kind="S3Prefix"):
     folder.mkdir()
-    count = channels.download(source(uri, kind), ROLE, folder, objects, lambda: None)
+    (count,) = channels.download(source(uri, kind), ROLE, [folder], objects, lambda: None)
     files = {str(p.relative_to(folder / "train")): p.read_bytes() for p in (folder / "train").rglob("*") if p.is_file()}
     assert count >= len(files)
     return files
@@ -116,7 +116,7 @@ def test_a_download_ends_when_it_is_told_to(objects, tmp_path):
 
     (tmp_path / "data").mkdir()
     with pytest.raises(KeyboardInterrupt):
-        channels.download(source("s3://bucket/data/"), ROLE, tmp_path / "data", objects, stop)
+        channels.download(source("s3://bucket/data/"), ROLE, [tmp_path / "data"], objects, stop)
     assert not (tmp_path / "data/train/a").exists()
 
 

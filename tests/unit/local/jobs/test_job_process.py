@@ -14,7 +14,7 @@ import pytest
 
 from local.errors import ValidationException
 from local.jobs import supervisor, workdir
-from local.jobs.backend import Launch
+from local.jobs.backend import Host, Launch, Wanted
 from local.jobs.job import JobError
 from local.jobs.logs import split_lines
 from local.jobs.process import ProcessBackend
@@ -36,9 +36,10 @@ def launch(backend, folder, program, hyperparameters=None, *, environment=None, 
     folder.mkdir(parents=True, exist_ok=True)
     base = folder / "algo-1"
     workdir.build(base, {**REQUEST, "HyperParameters": hyperparameters or {}})
-    resolved = backend.resolve(f"drydock/train-cpu:{program}")
+    resolved = backend.resolve(Wanted(f"drydock/train-cpu:{program}"))
     backend.prepare(resolved, lambda line: None)
-    return backend.start(Launch(resolved, folder, base, environment or {}, isolated))
+    (running,) = backend.start(Launch(resolved, folder, [Host("algo-1", base)], environment or {}, isolated))
+    return running
 
 
 def run(backend, folder, program, *arguments, **settings):
@@ -250,11 +251,11 @@ def test_clearing_a_folder_without_a_whole_record_touches_nothing(backend, tmp_p
 
 
 def test_an_environment_that_cannot_be_made_fails_the_job_with_its_hint(backend):
-    program = backend.resolve("drydock/train-cpu:unready")
+    program = backend.resolve(Wanted("drydock/train-cpu:unready"))
     with pytest.raises(JobError, match=r"no-such-environment.*the environments are"):
         backend.prepare(program, lambda line: None)
 
 
 def test_an_unknown_image_is_refused(backend):
     with pytest.raises(ValidationException, match="drydock/train-cpu:hello"):
-        backend.resolve("drydock/train-cpu:helo")
+        backend.resolve(Wanted("drydock/train-cpu:helo"))

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from local.errors import ValidationException
+from local.jobs.backend import Wanted
 from local.jobs.programs import ProgramTable
 
 
@@ -29,7 +30,7 @@ def folder(path, *names, **entry):
     ],
 )
 def test_a_registry_before_the_name_makes_no_difference(tmp_path, image):
-    program = ProgramTable([folder(tmp_path, "yolo")]).resolve(image)
+    program = ProgramTable([folder(tmp_path, "yolo")]).resolve(Wanted(image))
     assert (program.name, program.file, program.environment) == ("yolo", tmp_path / "yolo.py", "pytorch")
 
 
@@ -40,9 +41,46 @@ def test_a_registry_before_the_name_makes_no_difference(tmp_path, image):
 def test_an_unknown_image_is_refused_with_the_known_ones(tmp_path, image):
     table = ProgramTable([folder(tmp_path, "yolo")])
     with pytest.raises(ValidationException) as refusal:
-        table.resolve(image)
+        table.resolve(Wanted(image))
     assert f'"{image}"' in refusal.value.message
     assert "drydock/train-cpu:yolo, drydock/train-gpu:yolo" in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "drydock/train-cpu:script",
+        "registry.example/drydock/train-gpu:script",
+        "763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch-training:1.12-gpu-py38",
+    ],
+)
+def test_images_for_scripts_mean_what_runs_scripts(tmp_path, image):
+    program = ProgramTable([folder(tmp_path, "yolo")]).resolve(Wanted(image))
+    assert (program.name, program.environment) == ("script", "pytorch-script")
+
+
+@pytest.mark.parametrize(
+    "image",
+    ["drydock/train-tf-cpu:script", "763104351884.dkr.ecr.eu-west-1.amazonaws.com/tensorflow-training:2.9-gpu-py39"],
+)
+def test_tensorflow_is_refused_with_what_has_it(tmp_path, image):
+    with pytest.raises(ValidationException) as refusal:
+        ProgramTable([folder(tmp_path, "yolo")]).resolve(Wanted(image, script=True))
+    assert "drydock/train-tf-" in refusal.value.message
+    assert "drydock up --backend docker" in refusal.value.message
+
+
+def test_a_jobs_own_script_takes_the_place_of_the_images_program_where_it_can_be_run(tmp_path, monkeypatch):
+    table = ProgramTable([folder(tmp_path, "yolo")])
+    monkeypatch.setenv("DRYDOCK_VENVS", str(tmp_path / "venvs"))
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with pytest.raises(ValidationException) as refusal:
+        table.resolve(Wanted("drydock/train-cpu:yolo", script=True))
+    assert "sagemaker_program" in refusal.value.message
+    assert "no C compiler (no-such-compiler)" in refusal.value.message
+    assert "apt install gcc python3-dev; or run jobs in containers" in refusal.value.message
+    with pytest.raises(ValidationException, match="cannot be run here"):
+        table.resolve(Wanted("drydock/train-cpu:nothing", script=True))
 
 
 def test_programs_of_all_folders_are_known(tmp_path):

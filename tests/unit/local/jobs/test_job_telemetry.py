@@ -9,7 +9,7 @@ from local.jobs import telemetry
 from local.jobs.job import TrainingJob
 from local.jobs.logs import Event, JobLog
 from local.jobs.metrics import Point
-from local.jobs.telemetry import GROUP, LOG_FILE, METRICS_FILE, Telemetry
+from local.jobs.telemetry import GROUP, METRICS_FILE, Telemetry, log_file
 from local.neighbours import Neighbours
 
 REGION = "eu-west-1"
@@ -33,7 +33,7 @@ def feed(cloud):
 def job(request):
     name = request.node.name.replace("_", "-").replace("[", "-").replace("]", "")[:63]
     arn = f"arn:aws:sagemaker:{REGION}:123456789012:training-job/{name}"
-    return TrainingJob(request={"TrainingJobName": name}, arn=arn)
+    return TrainingJob(request={"TrainingJobName": name, "ResourceConfig": {"InstanceCount": 1}}, arn=arn)
 
 
 def client(cloud, service):
@@ -114,7 +114,7 @@ def test_metrics_have_the_dimension_that_the_sdk_asks_for(cloud, feed, job):
 
 
 def test_what_job_folders_hold_is_shown_again(cloud, feed, job, tmp_path):
-    log = JobLog(tmp_path / LOG_FILE)
+    log = JobLog(tmp_path / log_file())
     log.append(["from", "before"])
     log.close()
     (tmp_path / METRICS_FILE).write_text(f'{{"name": "replayed", "value": 2.0, "t": {now_ms()}}}\n')

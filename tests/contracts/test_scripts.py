@@ -1,0 +1,103 @@
+"""Script mode: a job that brings a training script of the user's own, run by the same code on every backend."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support.jobs import BUCKET, Cloud
+from tests.support.runners import Runs
+from tests.support.scripts import bring, require
+
+TELL = """
+import json, os, sys
+from pathlib import Path
+code = Path(__file__).parent
+told = {"arguments": sys.argv[1:], "hosts": os.environ["SM_HOSTS"]}
+told |= {"code": code.name, "beside": os.listdir(code.parent)}
+Path(os.environ["SM_MODEL_DIR"], "told.json").write_text(json.dumps(told))
+"""
+
+SAVE = """
+import os, signal, sys, time
+from pathlib import Path
+def save(*_):
+    Path(os.environ["SM_MODEL_DIR"], "last.txt").write_text("saved on SIGTERM")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, save)
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+RANKS = """
+import os, torch, torch.distributed as dist
+dist.init_process_group("gloo")
+total = torch.tensor([dist.get_rank() + 1.0])
+dist.all_reduce(total)
+if dist.get_rank() == 0:
+    open(os.environ["SM_MODEL_DIR"] + "/total", "w").write(f"{total.item()} of {dist.get_world_size()}")
+dist.barrier()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _scripts_run_here(runs: Runs, request: pytest.FixtureRequest) -> None:
+    require(runs.backend, request)
+
+
+def test_a_script_gets_its_arguments_and_runs_in_opt_ml_code(cloud: Cloud) -> None:
+    bring(cloud, "told", TELL, HyperParameters={"epochs": 3, "optimizer": "sgd"})
+    cloud.completed("told")
+    told = json.loads(cloud.archive("told")["told.json"])
+    assert told["arguments"] == ["--epochs", "3", "--optimizer", "sgd"]
+    assert json.loads(told["hosts"]) == ["algo-1"]
+    assert told["code"] == "code"
+    assert {"input", "model", "output"} <= set(told["beside"])
+
+
+def test_a_script_takes_the_place_of_an_images_program(
+    cloud: Cloud, runs: Runs, request: pytest.FixtureRequest
+) -> None:
+    require(runs.backend, request, "drydock/train-cpu:yolo")
+    bring(cloud, "instead", TELL, image="drydock/train-cpu:yolo")
+    cloud.completed("instead")
+    assert "told.json" in cloud.archive("instead")
+
+
+def test_the_exception_of_a_script_is_the_failure_reason(cloud: Cloud) -> None:
+    bring(cloud, "raised", "raise ValueError('no images')")
+    reason = cloud.ended("raised")["FailureReason"]
+    assert reason == "ValueError: no images\n\nExecuteUserScriptError: train.py exited with code 1"
+
+
+def test_a_stop_reaches_the_script(cloud: Cloud) -> None:
+    bring(cloud, "stopped-script", SAVE)
+    cloud.said("stopped-script", "ready")
+    cloud.client("sagemaker").stop_training_job(TrainingJobName="stopped-script")
+    assert cloud.ended("stopped-script")["TrainingJobStatus"] == "Stopped"
+    assert cloud.archive("stopped-script") == {"last.txt": b"saved on SIGTERM"}
+
+
+def test_torchrun_starts_the_ranks_of_a_host(cloud: Cloud) -> None:
+    ranks = {"sagemaker_torch_distributed_enabled": True, "sagemaker_mpi_num_of_processes_per_host": 2}
+    bring(cloud, "ranks", RANKS, HyperParameters=ranks)
+    cloud.completed("ranks")
+    assert cloud.archive("ranks") == {"total": b"3.0 of 2"}
+
+
+def test_an_image_for_scripts_says_what_it_lacks_without_one(cloud: Cloud) -> None:
+    cloud.create_on("scriptless", "drydock/train-cpu:script")
+    assert cloud.ended("scriptless")["FailureReason"].startswith("nothing says what to train")
+
+
+def test_a_launcher_that_is_not_there_is_refused_by_name(cloud: Cloud) -> None:
+    bring(cloud, "by-mpi", TELL, HyperParameters={"sagemaker_mpi_enabled": True})
+    assert "sagemaker_mpi_enabled" in cloud.ended("by-mpi")["FailureReason"]
+
+
+def test_a_missing_archive_is_refused_by_its_address(cloud: Cloud) -> None:
+    gone = f"s3://{BUCKET}/code/none.tar.gz"
+    hyperparameters = {"sagemaker_program": "train.py", "sagemaker_submit_directory": gone}
+    cloud.create_on("sourceless", "drydock/train-cpu:script", HyperParameters=hyperparameters)
+    assert f"there is no source archive {gone}" in cloud.ended("sourceless")["FailureReason"]
