@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 
 from local import uv
-from local.installer import Say, SetUpError, lacks_to_compile
+from local.installer import Say, SetUpError, check_compiler
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PYTHONS = ((3, 11), (3, 12), (3, 13))  # the versions that every lock has wheels for
@@ -96,12 +96,8 @@ def check(name: str) -> None:
     if is_ready(name):
         return
     _check_python()
-    lacking = lacks_to_compile() if _find(name).compiles else []
-    if lacking:
-        raise SetUpError(
-            f"the {name} environment is compiled in part, and this machine has {' and '.join(lacking)}",
-            "apt install gcc python3-dev",
-        )
+    if _find(name).compiles:
+        check_compiler()
 
 
 def python_path(name: str) -> Path:

@@ -39,12 +39,16 @@ def system_ca_bundle() -> str | None:
     return next((path for path in CA_BUNDLES if Path(path).exists()), None)
 
 
-def lacks_to_compile() -> list[str]:
-    """What source distributions in C are built with and this machine has not."""
+def check_compiler() -> None:
+    """SetUpError if source distributions in C cannot be built on this machine."""
     compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "gcc").split()[0]
     header = Path(sysconfig.get_path("include"), "Python.h")
     found = {f"no C compiler ({compiler})": shutil.which(compiler), f"no {header}": header.exists()}
-    return [lack for lack, there in found.items() if not there]
+    lacking = [lack for lack, there in found.items() if not there]
+    if lacking:
+        raise SetUpError(
+            f"a part of it is compiled, and this machine has {' and '.join(lacking)}", "apt install gcc python3-dev"
+        )
 
 
 def run(command: Sequence[str | Path], log: Path, say: Say) -> None:

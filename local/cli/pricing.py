@@ -23,10 +23,12 @@ class Cost:
     region: str
     date: str
     """When the prices were read."""
+    instances: int = 1
 
     def __str__(self) -> str:
+        several = f"{self.instances} " if self.instances > 1 else ""
         return (
-            f"this wall time ({self.seconds:.0f} s) at {self.instance_type} would cost "
+            f"this wall time ({self.seconds:.0f} s) at {several}{self.instance_type} would cost "
             f"${self.on_demand_usd:.4f} on demand, ${self.spot_usd:.4f} as spot at {self.spot_saving:.0%} off "
             f"({self.region}, table of {self.date}; no prediction of the time it would take there)"
         )
@@ -35,9 +37,11 @@ class Cost:
         return asdict(self)
 
 
-def cost(seconds: float, instance_type: str = INSTANCE_TYPE, prices: Mapping[str, Any] | None = None) -> Cost:
-    """The price of ``seconds`` on one instance, billed by the second. KeyError for a type that the table lacks."""
+def cost(
+    seconds: float, instance_type: str = INSTANCE_TYPE, prices: Mapping[str, Any] | None = None, instances: int = 1
+) -> Cost:
+    """The price of ``seconds`` on each instance, billed by the second. KeyError for a type that the table lacks."""
     table = prices or json.loads(PRICES.read_text())
-    on_demand = table["usd_per_hour"][instance_type] * seconds / 3600
-    saving = table["spot_saving"]
-    return Cost(instance_type, seconds, on_demand, on_demand * (1 - saving), saving, table["region"], table["date"])
+    on_demand, saving = table["usd_per_hour"][instance_type] * seconds * instances / 3600, table["spot_saving"]
+    spot = on_demand * (1 - saving)
+    return Cost(instance_type, seconds, on_demand, spot, saving, table["region"], table["date"], instances)

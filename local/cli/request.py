@@ -65,6 +65,7 @@ def build(
     sources: Mapping[str, Source],
     image: str | None = None,
     instance_type: str | None = None,
+    instance_count: int | None = None,
     max_runtime_s: int | None = None,
     resumed: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -85,6 +86,8 @@ def build(
         body["AlgorithmSpecification"]["TrainingImage"] = image
     if instance_type:
         body["ResourceConfig"]["InstanceType"] = instance_type
+    if instance_count:
+        body["ResourceConfig"]["InstanceCount"] = instance_count
     if max_runtime_s:
         body["StoppingCondition"]["MaxRuntimeInSeconds"] = max_runtime_s
     return body

@@ -32,7 +32,7 @@ def finished(description: dict[str, Any], folder: Path) -> list[str]:
     lines += [f"results    {folder}/", f"           {'  '.join(names)}"]
     wall_s = wall_time_s(description)
     if wall_s is not None:
-        lines.append(f"cost       {pricing.cost(wall_s)}")
+        lines.append(f"cost       {pricing.cost(wall_s, instances=_instances(description))}")
     return lines
 
 
@@ -46,7 +46,7 @@ def to_json(description: dict[str, Any], folder: Path | None) -> dict[str, Any]:
         "metrics": final_metrics(description),
         "model": _stored_model(description),
         "results": str(folder) if folder else None,
-        "cost": pricing.cost(wall_s).to_json() if wall_s is not None else None,
+        "cost": pricing.cost(wall_s, instances=_instances(description)).to_json() if wall_s is not None else None,
     }
 
 
@@ -66,6 +66,10 @@ def describe(description: dict[str, Any]) -> list[str]:
         ("checkpoints", description.get("CheckpointConfig", {}).get("S3Uri", "")),
     ]
     return [f"{name:<12} {value}" for name, value in rows if value]
+
+
+def _instances(description: dict[str, Any]) -> int:
+    return int(description["ResourceConfig"]["InstanceCount"])
 
 
 def _stored_model(description: dict[str, Any]) -> str | None:

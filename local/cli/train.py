@@ -23,6 +23,7 @@ from local.cli.terminal import put, put_json, say, say_error
 from local.cli.upload import Source
 from local.home import Home
 from local.jobs.backend import BackendName
+from local.jobs.workdir import MOST_HOSTS
 
 if TYPE_CHECKING:
     from local.cli.progress import Display
@@ -44,6 +45,9 @@ def train(
     instance_type: Annotated[
         str | None,
         typer.Option(help=f"Recorded with the job; it runs on this machine. Default: {request.INSTANCE_TYPE}."),
+    ] = None,
+    instance_count: Annotated[
+        int | None, typer.Option(min=1, max=MOST_HOSTS, help="Hosts that share the work, on this machine. Default: 1.")
     ] = None,
     max_runtime: Annotated[
         int | None,
@@ -76,6 +80,7 @@ def train(
         settings=settings,
         image=image,
         instance_type=instance_type,
+        instance_count=instance_count,
         max_runtime_s=max_runtime,
         resumed=_resumable(running, resume) if resume is not None else None,
     )

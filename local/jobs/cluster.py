@@ -27,6 +27,7 @@ class Cluster:
         self._lock = threading.Lock()
         self._failures: list[Failure] = []
         self._errors: list[BaseException] = []
+        self._told_to_stop = False
         self._grace_over = float("inf")
 
     def follow(self, write: Callable[[str, list[str]], None]) -> Failure | None:
@@ -47,6 +48,7 @@ class Cluster:
 
     def stop(self, grace_s: float | None = None) -> None:
         """As ``Running.stop``, to every host."""
+        self._told_to_stop = True
         for running in self._running.values():
             running.stop(grace_s)
 
@@ -76,5 +78,5 @@ class Cluster:
             self._failures.insert(0 if killed and time.monotonic() < self._grace_over else len(self._failures), failure)
             if alone:
                 self._grace_over = time.monotonic() + stop_grace_s()
-        if alone and len(self._running) > 1:
+        if alone and len(self._running) > 1 and not self._told_to_stop:  # else they have less time left
             self.stop()

@@ -105,8 +105,8 @@ def _check_scripts() -> None:
         environments.check(SCRIPT.environment)
     except SetUpError as error:
         raise ValidationException(
-            f"Hyperparameter sagemaker_program names a script of your own, which cannot run as a process here: "
-            f"{error.message}. To mend it: {error.hint}; or {CONTAINERS}"
+            "Hyperparameter sagemaker_program names a script of your own, and the environment it would run in "
+            f"({SCRIPT.environment}) cannot be made: {error.message}. To mend it: {error.hint}; or {CONTAINERS}"
         ) from None
 
 

@@ -55,8 +55,8 @@ def test_the_page_names_every_member(tmp_path: Path):
             "Value 'Pipe' at 'inputDataConfig.2.member.inputMode' failed to satisfy constraint: Member is not "
             "supported by Drydock (File only); use File",
         ),
-        ({"ResourceConfig": {"InstanceCount": 2}}, "at 'resourceConfig.instanceCount'"),
-        ({"ResourceConfig": {"InstanceCount": 0}}, "(a job has one host); use 1"),
+        ({"ResourceConfig": {"InstanceCount": 9}}, "at 'resourceConfig.instanceCount'"),
+        ({"ResourceConfig": {"InstanceCount": 0}}, "(the hosts of a job share this machine); use 1 to 8"),
         ({"AlgorithmSpecification": {"AlgorithmName": "x"}}, "(there are no algorithm resources; give TrainingImage)"),
         ({"DebugRuleConfigurations": [{"RuleConfigurationName": "r"}]}, "at 'debugRuleConfigurations'"),
         ({"MlflowConfig": {"MlflowResourceArn": "x"}}, "(there is no MLflow); leave it out"),

@@ -63,6 +63,7 @@ def test_describe_prints_the_entry_of_programs_json(job: Any) -> None:
             "summary": "a tiny program",
             "environment": "python",
             "images": ["train-cpu"],
+            "several_hosts": False,
             "hyperparameters": [
                 {
                     "name": "epochs",
@@ -135,6 +136,14 @@ def test_a_refusal_is_exit_code_2_with_error_and_hint(job: Any, hyperparameters:
     assert lines[2].startswith("hint: ")
     assert len(lines) == 3
     assert job.failure == err.removeprefix("error: ")
+
+
+def test_a_program_for_one_host_refuses_several(job: Any) -> None:
+    job.config("resourceconfig.json", {"current_host": "algo-2", "hosts": ["algo-1", "algo-2"]})
+    code, out, err = job.run("print('trains')")
+    assert (code, out) == (2, "")
+    assert told_the_same(job, err) == "tiny trains on one host, and the job has 2 (resourceconfig.json)"
+    assert "hint: set ResourceConfig.InstanceCount to 1" in err
 
 
 def test_channels_are_checked_before_training(job: Any) -> None:

@@ -18,6 +18,10 @@ def test_time_is_billed_by_the_second() -> None:
     assert pricing.cost(1, "ml.x", TABLE).on_demand_usd == pytest.approx(1.5 / 3600)
 
 
+def test_several_instances_cost_several_times_as_much() -> None:
+    assert pricing.cost(3600, "ml.x", TABLE, instances=3).on_demand_usd == pytest.approx(4.5)
+
+
 def test_the_words_say_what_it_is_and_what_it_is_not() -> None:
     words = str(pricing.cost(90, "ml.x", TABLE))
 

@@ -75,3 +75,22 @@ def test_links_stay_links_and_pipes_stay_out(base, tmp_path):
     with tarfile.open(tmp_path / "model.tar.gz") as model:
         assert model.getnames() == ["latest", "weights"]
         assert model.getmember("latest").linkname == "weights"
+
+
+def test_the_hosts_of_a_job_make_one_archive_in_which_the_first_host_wins(objects, tmp_path):
+    content = {
+        "algo-1": {"weights": "1", "logs/a": "1", "place": "a file"},
+        "algo-2": {"weights": "2", "logs/b": "2", "place/of/files": "2", "own": "2"},
+    }
+    hosts = [Host(name, tmp_path / name) for name in content]
+    for host in hosts:
+        for path, text in content[host.name].items():
+            (host.base / "model" / path).parent.mkdir(parents=True, exist_ok=True)
+            (host.base / "model" / path).write_text(text)
+    said = []
+    artefacts.upload(hosts, tmp_path / "staging", "s3://bucket/out", objects, said.append)
+    with tarfile.open(objects.head("bucket", "out/model.tar.gz").path) as model:
+        assert model.getnames() == ["logs", "logs/a", "logs/b", "own", "place", "weights"]
+        assert model.extractfile("weights").read() == b"1"
+    left_out = [line.split()[1] for line in said if "of algo-2 is left out" in line]
+    assert left_out == ["place", "place/of", "place/of/files", "weights"]

@@ -83,6 +83,18 @@ def test_a_jobs_own_script_takes_the_place_of_the_images_program_where_it_can_be
         table.resolve(Wanted("drydock/train-cpu:nothing", script=True))
 
 
+def test_a_program_for_one_host_is_refused_several(tmp_path):
+    table = ProgramTable([folder(tmp_path / "a", "one"), folder(tmp_path / "b", "many", several_hosts=True)])
+    with pytest.raises(ValidationException, match="InstanceCount is 2, and the program one trains on one host"):
+        table.resolve(Wanted("drydock/train-cpu:one", hosts=2))
+    assert table.resolve(Wanted("drydock/train-cpu:many", hosts=2)).name == "many"
+
+
+def test_a_program_cannot_take_the_name_of_scripts(tmp_path):
+    with pytest.raises(ValueError, match="no program can be called 'script'"):
+        ProgramTable([folder(tmp_path, "script")])
+
+
 def test_programs_of_all_folders_are_known(tmp_path):
     table = ProgramTable([folder(tmp_path / "a", "one"), folder(tmp_path / "b", "two", images=["train-cpu"])])
     assert table.images() == ["drydock/train-cpu:one", "drydock/train-cpu:two", "drydock/train-gpu:one"]

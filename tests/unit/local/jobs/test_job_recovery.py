@@ -1,6 +1,7 @@
 """What a killed emulator leaves behind and the next one makes of it: states at once, the rest in the background."""
 
 import shutil
+import time
 
 import pytest
 
@@ -99,3 +100,23 @@ def test_checkpoints_that_cannot_be_uploaded_are_said_once_and_not_tried_for_eve
     again.runner.close()
     assert again.log()[-2:] == [failed, complaint]
     assert again.keys("ckpt/") == []
+
+
+def test_of_several_hosts_only_what_changed_during_the_run_is_uploaded(make_site):
+    site = make_site()
+    members = {**CHECKPOINTS, "ResourceConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2}}
+    job = TrainingJob(
+        request=site.request("checkpointing", **members), arn="arn:aws:sagemaker:eu-west-1:1:training-job/job"
+    )
+    for host in ("algo-1", "algo-2"):
+        (site.folder() / host / "checkpoints").mkdir(parents=True)
+        (site.folder() / host / "checkpoints" / "restored").write_text("deleted by the other host since")
+    time.sleep(0.02)  # more than the grain of the file system's clock
+    site.store.insert(KIND, "job", job.move(Secondary.DOWNLOADING).move(Secondary.TRAINING).to_record())
+    (site.folder() / "algo-2" / "checkpoints" / "new").write_text("by algo-2")
+    site.close()
+    again = make_site()
+    again.runner.recover()
+    again.until(lambda: "job" in again.telemetry.lines)
+    assert again.keys("ckpt/") == ["ckpt/new"]
+    assert sorted(path.name for path in again.folder().iterdir()) == ["algo-1", "algo-2", "logs"]

@@ -72,7 +72,8 @@ def test_every_line_is_an_event_in_order(cloud, feed, job):
 
 
 def test_lines_too_many_bytes_for_one_request_arrive(cloud, feed, job):
-    lines = [Event(now_ms(), str(number) * 60_000) for number in range(10)] * 4
+    moment = now_ms()
+    lines = [Event(moment, str(number) * 60_000) for number in range(10)] * 4
     feed.send(job, lines)
     assert feed.flush()
     assert [event["message"] for event in read(cloud, job)] == [event.m for event in lines]

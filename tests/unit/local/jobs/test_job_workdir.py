@@ -125,3 +125,12 @@ def test_a_hyperparameter_or_channel_called_like_a_member_is_no_path(tmp_path):
     assert workdir.local_paths(request) == []
     workdir.build(tmp_path / "ml", request)
     assert (tmp_path / "ml/input/data/LocalPath").is_dir()
+
+
+def test_the_hosts_of_a_job_are_named_in_the_order_of_words_and_know_who_they_are(tmp_path):
+    request = {**REQUEST, "ResourceConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 3}}
+    assert workdir.hosts(request) == ["algo-1", "algo-2", "algo-3"]
+    workdir.build(tmp_path / "ml", request, "algo-2", "lo")
+    told = json.loads((tmp_path / "ml/input/config/resourceconfig.json").read_text())
+    assert (told["current_host"], told["network_interface_name"]) == ("algo-2", "lo")
+    assert told["hosts"] == told["instance_groups"][0]["hosts"] == ["algo-1", "algo-2", "algo-3"]

@@ -22,14 +22,6 @@ time.sleep(600)
 """
 
 
-@pytest.fixture(scope="module", params=["process", "docker"])
-def runs(request: pytest.FixtureRequest) -> Runs:
-    """The backends that have hosts."""
-    from tests.support.runners import ProcessRuns
-
-    return request.getfixturevalue("containers") if request.param == "docker" else ProcessRuns()
-
-
 def channel(distribution: str) -> list[dict[str, Any]]:
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/shards", "S3DataDistributionType": distribution}
     return [{"ChannelName": "train", "DataSource": {"S3DataSource": source}}]
