@@ -36,7 +36,6 @@ _emulated, _recorded, _refused = Effect.EMULATED, Effect.RECORDED, Effect.REFUSE
 _CHANNEL = "InputDataConfig[]"
 _S3 = f"{_CHANNEL}.DataSource.S3DataSource"
 _ONE_KIND = "all hosts of a job are alike; give InstanceType and InstanceCount"
-_ONE_MACHINE = "the hosts of a job share this machine"
 
 CREATE_TRAINING_JOB: dict[str, Member] = {
     "TrainingJobName": Member(_emulated, "one name, one job, over all regions"),
@@ -69,7 +68,9 @@ CREATE_TRAINING_JOB: dict[str, Member] = {
     "OutputDataConfig.S3OutputPath": Member(_emulated, "model.tar.gz and output.tar.gz"),
     "OutputDataConfig.CompressionType": Member(_emulated, "GZIP only", only=("GZIP",)),
     "ResourceConfig.InstanceType": Member(_emulated, "told to the program; the job runs on this machine"),
-    "ResourceConfig.InstanceCount": Member(_emulated, _ONE_MACHINE, only=range(1, MOST_HOSTS + 1)),
+    "ResourceConfig.InstanceCount": Member(
+        _emulated, f"at most {MOST_HOSTS} hosts, which share this machine", only=range(1, MOST_HOSTS + 1)
+    ),
     "ResourceConfig.VolumeSizeInGB": Member(_recorded, "the disk of this machine"),
     "ResourceConfig.VolumeKmsKeyId": Member(_recorded, "nothing is encrypted"),
     "ResourceConfig.KeepAlivePeriodInSeconds": Member(_recorded, "there is no instance to keep warm"),
@@ -89,7 +90,7 @@ CREATE_TRAINING_JOB: dict[str, Member] = {
         "the program gets no address and no keys of the emulator; the docker backend takes the network away too, "
         "the process backend leaves it",
     ),
-    "EnableInterContainerTrafficEncryption": Member(_recorded, f"{_ONE_MACHINE}, which its traffic does not leave"),
+    "EnableInterContainerTrafficEncryption": Member(_recorded, "the hosts of a job share this machine"),
     "EnableManagedSpotTraining": Member(_refused, "interruptions are not emulated", only=(False,)),
     "CheckpointConfig.S3Uri": Member(_emulated, "restored before the job, synced during it"),
     "CheckpointConfig.LocalPath": Member(_emulated, "/opt/ml/checkpoints if absent"),

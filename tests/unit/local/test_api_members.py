@@ -56,7 +56,7 @@ def test_the_page_names_every_member(tmp_path: Path):
             "supported by Drydock (File only); use File",
         ),
         ({"ResourceConfig": {"InstanceCount": 9}}, "at 'resourceConfig.instanceCount'"),
-        ({"ResourceConfig": {"InstanceCount": 0}}, "(the hosts of a job share this machine); use 1 to 8"),
+        ({"ResourceConfig": {"InstanceCount": 0}}, "(at most 8 hosts, which share this machine); use 1 to 8"),
         ({"AlgorithmSpecification": {"AlgorithmName": "x"}}, "(there are no algorithm resources; give TrainingImage)"),
         ({"DebugRuleConfigurations": [{"RuleConfigurationName": "r"}]}, "at 'debugRuleConfigurations'"),
         ({"MlflowConfig": {"MlflowResourceArn": "x"}}, "(there is no MLflow); leave it out"),
