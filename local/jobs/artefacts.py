@@ -54,12 +54,11 @@ def pack(folders: Sequence[Path], archive: Path) -> list[Path]:
     left_out = []
     for folder in folders:
         for path in sorted(folder.rglob("*")):
-            name = path.relative_to(folder)
+            name, is_folder = path.relative_to(folder), path.is_dir() and not path.is_symlink()
             if name not in chosen and name.parent in joined:
                 chosen[name] = path
-                if path.is_dir() and not path.is_symlink():
-                    joined.add(name)
-            elif not (name in joined and path.is_dir()):
+                joined |= {name} if is_folder else set()
+            elif not (is_folder and name in joined):
                 left_out.append(path)
     with (
         archive.open("wb") as raw,

@@ -59,7 +59,7 @@ def test_what_a_job_packs_is_unpacked_links_included(tmp_path: Path) -> None:
     (model / "a.bin").write_bytes(b"1")
     (model / "b.bin").hardlink_to(model / "a.bin")
     (model / "c.bin").symlink_to("a.bin")
-    pack(model, tmp_path / "model.tar.gz")
+    pack([model], tmp_path / "model.tar.gz")
 
     unpack(tmp_path / "model.tar.gz", tmp_path / "out")
 
