@@ -143,6 +143,16 @@ def engine() -> Finding:
     return Finding("engine", State.ok, f"docker {found.version} runs jobs and builds images")
 
 
+def scripts() -> Finding:
+    """What processes need to run scripts of a user's own; containers do without."""
+    try:
+        environments.check("pytorch-script")
+    except SetUpError as error:
+        detail = f"your own scripts run in containers only: {error.message} ({error.hint})"
+        return Finding("scripts", State.absent, detail)
+    return Finding("scripts", State.ok, "your own run as processes too")
+
+
 def gpu() -> Finding:
     """An NVIDIA GPU, which training uses if there is one."""
     detail = _first_line(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"])
@@ -151,7 +161,7 @@ def gpu() -> Finding:
     return Finding("gpu", State.ok, detail)
 
 
-LOOKS: tuple[Callable[[], Finding], ...] = (host, python, venv, disk, certificates, port, engine, gpu)
+LOOKS: tuple[Callable[[], Finding], ...] = (host, python, venv, disk, certificates, port, engine, scripts, gpu)
 
 
 def _is_free(number: int) -> bool:

@@ -47,6 +47,17 @@ def test_an_engine_and_a_gpu_are_not_needed(monkeypatch: pytest.MonkeyPatch, tmp
     assert check.gpu().state is State.absent
 
 
+def test_a_compiler_is_not_needed_and_what_it_is_for_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DRYDOCK_VENVS", str(tmp_path))
+    monkeypatch.setenv("CC", "no-such-compiler")
+
+    finding = check.scripts()
+
+    assert finding.state is State.absent
+    assert "no C compiler (no-such-compiler)" in finding.detail
+    assert "apt install gcc python3-dev" in finding.detail
+
+
 @pytest.mark.parametrize(("state", "code"), [(State.ok, 0), (State.absent, 0), (State.missing, 1)])
 def test_the_exit_code_says_whether_something_needed_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], state: State, code: int
