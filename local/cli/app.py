@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from local.cli import check, inference, jobs, lifecycle, new_image, new_program, shell, train
+from local.cli import check, doctor, inference, jobs, lifecycle, new_image, new_program, shell, train
 from local.cli.refusal import BAD_INPUT, FAILED, Refusal
 from local.cli.terminal import say_error
 from local.errors import ServiceError
@@ -43,6 +43,7 @@ app.command()(jobs.logs)
 app.command()(jobs.stop)
 app.command()(jobs.fetch)
 app.command("check")(check.check)
+app.command("doctor")(doctor.doctor)
 app.command()(lifecycle.reset)
 app.command("new-program")(new_program.new_program)
 app.command("new-image")(new_image.new_image)
