@@ -23,7 +23,9 @@ _LONGEST_STEP = 88
 
 PurposeOption = Annotated[
     list[Purpose] | None,
-    typer.Option("--for", help="What the image is for; repeatable. Default: which of train and serve it offers."),
+    typer.Option(
+        "--for", help="What the image is for; repeatable. Default: --device, or which of train and serve it offers."
+    ),
 ]
 DeviceOption = Annotated[str | None, typer.Option(help="A device to hold it against: jetpack5, graviton, …")]
 PlatformOption = Annotated[
@@ -51,9 +53,9 @@ def doctor(
     known = _device(device)
     _check_codes(ignore or [])
     patient = _read(image, platform)
-    meant = frozenset(purposes or guess_purposes(patient)) | ({Purpose.device} if known else set())
+    meant = {*(purposes or ([] if known else guess_purposes(patient))), *([Purpose.device] if known else [])}
     budget = None if max_size is None else int(max_size * _GB)
-    case = Case(patient, meant, known, platform or "", budget)
+    case = Case(patient, frozenset(meant), known, platform or "", budget)
     findings = [finding for finding in examination.still(case) if finding.rule.code not in (ignore or [])]
     if as_json:
         put_json(_document(case, findings))

@@ -3,7 +3,7 @@
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from local.doctor.layer import Entry, Kind, Layer
 
@@ -71,13 +71,7 @@ class Tree:
                 left = entry.target.strip("/").split("/") + left
                 continue
             at = below
-        return self._real(at)
-
-    def _real(self, path: str) -> tuple[str, Entry] | None:
-        entry = self._entries[path][0] if path in self._entries else Entry(Kind.folder, 0o755)
-        if entry.kind is Kind.hardlink:
-            return self._real(entry.target) if entry.target in self._entries and entry.target != path else None
-        return path, entry
+        return at, self._entries[at][0] if at in self._entries else Entry(Kind.folder, 0o755)
 
     def _hide(self, layer: Layer, index: int) -> None:
         """Take away what the layer's whiteouts name; they concern lower layers only."""
@@ -93,6 +87,8 @@ class Tree:
         there = self._entries.get(path)
         if there and (entry.kind is not Kind.folder or there[0].kind is not Kind.folder):
             self._remove(path, index)
+        if entry.kind is Kind.hardlink and entry.target in self._entries:
+            entry = replace(self._entries[entry.target][0], size_bytes=0)
         self._entries[path] = (entry, index)
         while path:
             folder, name = posixpath.split(path)

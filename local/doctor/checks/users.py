@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Iterator
 
 from local.doctor.case import Case, some
-from local.doctor.finding import DEVICE, SAGEMAKER, SERVE, TRAIN, Finding, Rule, Severity
+from local.doctor.finding import DEVICE, SAGEMAKER, SERVE, TRAIN, Finding, Purpose, Rule, Severity
 from local.doctor.layer import Kind
 
 NOT_ROOT = Rule(
@@ -82,12 +82,7 @@ _MOUNTED = ("opt/ml/input/", "opt/ml/model/", "opt/ml/output/", "opt/ml/checkpoi
 
 def check(case: Case) -> Iterator[Finding]:
     image = case.image
-    if image.runs_as_root:
-        yield DEVICE_ROOT.found("the image runs as root", "USER")
-    else:
-        yield NOT_ROOT.found(f"the image runs as {image.user}", "USER")
-        yield SERVES_AS_USER.found(f"the image runs as {image.user}", "USER")
-        yield from _unknown_user(case)
+    yield from _user(case)
     yield from _modes(case)
     baked = [path for path, entry in image.files if path.startswith(_MOUNTED) and entry.kind is Kind.file]
     if baked:
@@ -99,13 +94,24 @@ def check(case: Case) -> Iterator[Finding]:
         yield VOLUME.found(f"VOLUME {some(volumes)}", "VOLUME")
 
 
-def _unknown_user(case: Case) -> Iterator[Finding]:
+def _user(case: Case) -> Iterator[Finding]:
+    image = case.image
+    if image.runs_as_root:
+        yield DEVICE_ROOT.found("the image runs as root", "USER")
+    elif not _is_known(case):
+        yield UNKNOWN_USER.found(f"USER is {image.user}, and /etc/passwd has no such user", "USER")
+    else:
+        rule = NOT_ROOT if Purpose.train in case.purposes else SERVES_AS_USER
+        yield rule.found(f"the image runs as {image.user}", "USER")
+
+
+def _is_known(case: Case) -> bool:
+    """Whether the engine can tell the number of USER."""
     name = case.image.user.split(":")[0]
     passwd = case.image.files.find("/etc/passwd")
     text = (passwd[1].text or b"") if passwd else b""
     known = {line.split(":")[0] for line in text.decode(errors="replace").splitlines()}
-    if not name.isdigit() and name not in known:
-        yield UNKNOWN_USER.found(f"USER is {name}, and /etc/passwd has no such user", "USER")
+    return name.isdigit() or name in known
 
 
 def _modes(case: Case) -> Iterator[Finding]:
