@@ -1,36 +1,46 @@
 """Looks at an image: ``doctor`` says what SageMaker or a device will hold against it, and how to mend it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from local.cli.refusal import Refusal
+from local.cli.archives import unpack
+from local.cli.refusal import FAILED, Refusal
 from local.cli.terminal import put, put_json, say, table
 from local.doctor.errors import UnreadableError
-from local.doctor.finding import Finding, Purpose, Severity
+from local.doctor.finding import Purpose
+from local.doctor.running.bench import DEFAULT_GRACE_S, DEFAULT_TIMEOUT_S, Bench
 from local.installer import SetUpError
+from local.jobs.engine import Engine, RefusedError, asked_to, connect
+from local.jobs.job import JobError
 
 if TYPE_CHECKING:
     from local.doctor.case import Case
     from local.doctor.devices import Device
+    from local.doctor.finding import Finding
     from local.doctor.image import Image
 
-_FAILED = 1
 _GB = 1e9
-_LONGEST_STEP = 88
-"""Characters of a layer's command that are shown."""
 
 PurposeOption = Annotated[
     list[Purpose] | None,
-    typer.Option(
-        "--for", help="What the image is for; repeatable. Default: --device, or which of train and serve it offers."
-    ),
+    typer.Option("--for", help="What it is for; repeatable. Default: --device, or which of train and serve it offers."),
 ]
 DeviceOption = Annotated[str | None, typer.Option(help="A device to hold it against: jetpack5, graviton, …")]
 PlatformOption = Annotated[
     str | None, typer.Option(help="Which image of several: linux/arm64. Default: this machine's.")
 ]
+DataOption = Annotated[
+    list[str] | None, typer.Option(metavar="CHANNEL=FOLDER", help="Data to train on, mounted read-only; repeatable.")
+]
+HpOption = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="A hyperparameter; repeatable.")]
+ModelOption = Annotated[Path | None, typer.Option(help="A model to serve: its folder, or its model.tar.gz.")]
+TimeoutOption = Annotated[float, typer.Option(min=1, help="Seconds that a run may take to end, or to answer.")]
+GraceOption = Annotated[float, typer.Option(min=1, help="Seconds that training may take to end on SIGTERM.")]
 SizeOption = Annotated[float | None, typer.Option(min=0, help="Gigabytes that the image may have on disk.")]
 IgnoreOption = Annotated[list[str] | None, typer.Option(help="Code of a finding to leave out; repeatable.")]
 
@@ -40,6 +50,12 @@ def doctor(
     purposes: PurposeOption = None,
     device: DeviceOption = None,
     platform: PlatformOption = None,
+    static: Annotated[bool, typer.Option("--static", help="Do not run it.")] = False,
+    data: DataOption = None,
+    hp: HpOption = None,
+    model: ModelOption = None,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    grace: GraceOption = DEFAULT_GRACE_S,
     max_size: SizeOption = None,
     ignore: IgnoreOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
@@ -48,40 +64,39 @@ def doctor(
     """Look at an image: what SageMaker or a device will hold against it, and how to mend it."""
     from local.doctor import examination
     from local.doctor.case import Case
+    from local.doctor.report import Report
     from local.doctor.starting import guess_purposes
 
-    known = _device(device)
-    _check_codes(ignore or [])
-    patient = _read(image, platform)
-    meant = {*(purposes or ([] if known else guess_purposes(patient))), *([Purpose.device] if known else [])}
-    budget = None if max_size is None else int(max_size * _GB)
-    case = Case(patient, frozenset(meant), known, platform or "", budget)
-    findings = [finding for finding in examination.still(case) if finding.rule.code not in (ignore or [])]
+    known, ignored = _device(device), _codes(ignore or [])
+    folders = {name: _folder(value) for name, value in _pairs(data or [], "--data").items()}
+    hyperparameters = _pairs(hp or [], "--hp")
+    with _engine_of(image) as engine, _unpacked(model) as served:
+        patient = _read(image, platform, engine)
+        meant = {*(purposes or ([] if known else guess_purposes(patient))), *([Purpose.device] if known else [])}
+        case = Case(patient, frozenset(meant), known, platform or "", None if max_size is None else int(max_size * _GB))
+        findings = examination.still(case)
+        not_run = _not_run(case, engine, static)
+        if engine and not not_run:
+            findings += _run(case, Bench(engine, folders, hyperparameters, served, timeout, grace))
+    kept = [finding for finding in examination.ordered(findings, case) if finding.rule.code not in ignored]
+    report = Report(case, kept, not_run)
     if as_json:
-        put_json(_document(case, findings))
+        put_json(report.document())
     else:
-        _print(case, findings)
-    failing = {Severity.error, Severity.warning} if strict else {Severity.error}
-    return _FAILED if any(finding.rule.severity in failing for finding in findings) else 0
+        put(report.head())
+        put(f"\n{table(['layer', 'MB', 'made by'], report.layers())}")
+        for line in report.lines():
+            put(line)
+        say(f"\n{report.summary()}" + (f"; it was not run: {not_run}" if not_run else ""))
+    return FAILED if report.worst(strict) else 0
 
 
-def _read(image: str, platform: str | None) -> "Image":
-    from local.doctor import archive
-
-    wanted = platform or archive.host_platform()
-    try:
-        path = Path(image).expanduser()
-        if path.exists():
-            return archive.of_path(path, wanted, say)
-        return _of_engine(image, wanted)
-    except UnreadableError as error:
-        raise Refusal(error.message, error.hint) from error
-
-
-def _of_engine(image: str, wanted: str) -> "Image":
-    from local.doctor import archive
-    from local.jobs.engine import RefusedError, asked_to, connect
-
+@contextmanager
+def _engine_of(image: str) -> Iterator[Engine | None]:
+    """The engine that has the image, or None if the image is a file or a folder."""
+    if Path(image).expanduser().exists():
+        yield None
+        return
     try:
         engine = connect()
     except SetUpError as error:
@@ -90,18 +105,53 @@ def _of_engine(image: str, wanted: str) -> "Image":
             "name a tar (docker save IMAGE > image.tar) or the folder of an OCI layout",
         ) from error
     try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _read(image: str, platform: str | None, engine: Engine | None) -> "Image":
+    from local.doctor import archive
+
+    wanted = platform or archive.host_platform()
+    try:
+        if engine is None:
+            return archive.of_path(Path(image).expanduser(), wanted, say)
         with asked_to(f"give the image {image}"):
             engine.api.inspect_image(image)
             return archive.of_engine(engine.api, image, wanted, say)
-    except RefusedError as error:
-        if error.status not in (400, 404):
-            raise Refusal(str(error)) from error
+    except UnreadableError as error:
+        raise Refusal(error.message, error.hint) from error
+    except JobError as error:
+        if not isinstance(error, RefusedError) or error.status not in (400, 404):
+            raise Refusal(str(error), "", FAILED) from error
         raise Refusal(
             f"there is no image {image}, neither in the engine nor as a file or folder",
             f"docker images lists what is there; docker pull {image} may get it",
         ) from error
-    finally:
-        engine.close()
+
+
+def _not_run(case: "Case", engine: Engine | None, static: bool) -> str:
+    """Why the image is not run, if it is not."""
+    if static:
+        return "--static"
+    if engine is None:
+        return "it is a file, and only an engine runs images (docker load)"
+    if case.image.architecture != engine.architecture:
+        return f"it is for {case.image.architecture}, and this machine is {engine.architecture}"
+    if not case.verbs:
+        return "only train and serve are tried"
+    return ""
+
+
+def _run(case: "Case", bench: Bench) -> "list[Finding]":
+    from local.doctor import examination
+
+    say(f"running it ({', '.join(case.verbs)}; up to {bench.timeout_s:.0f} s a run)")
+    try:
+        return examination.running(case, bench)
+    except JobError as error:
+        raise Refusal(str(error), "drydock doctor IMAGE --static does without running it", FAILED) from error
 
 
 def _device(name: str | None) -> "Device | None":
@@ -114,50 +164,36 @@ def _device(name: str | None) -> "Device | None":
     raise Refusal(f"no device {name} is known", f"one of {', '.join(DEVICES)}")
 
 
-def _check_codes(codes: list[str]) -> None:
+def _codes(codes: list[str]) -> set[str]:
     from local.doctor.examination import RULES
 
     unknown = [code for code in codes if code not in RULES]
     if unknown:
         raise Refusal(f"no finding has the code {unknown[0]}", "docs/doctor.md lists them")
+    return set(codes)
 
 
-def _document(case: "Case", findings: list[Finding]) -> dict[str, Any]:
-    image = case.image
-    return {
-        "image": image.name,
-        "platform": image.platform,
-        "checked_for": sorted(purpose.value for purpose in case.purposes),
-        "device": case.device.name if case.device else None,
-        "size_bytes": image.size_bytes,
-        "layers": [{"size_bytes": layer.size_bytes, "created_by": layer.created_by} for layer in image.layers],
-        "findings": [finding.as_json(case.purposes) for finding in findings],
-    }
+def _pairs(words: list[str], option: str) -> dict[str, str]:
+    for word in words:
+        if not word.partition("=")[0] or "=" not in word:
+            raise Refusal(f"{option} takes NAME=VALUE, not {word!r}", f"{option} train=…")
+    return dict(word.split("=", 1) for word in words)
 
 
-def _print(case: "Case", findings: list[Finding]) -> None:
-    image = case.image
-    target = f"{', '.join(sorted(case.purposes))}{f' ({case.device.name})' if case.device else ''}"
-    put(f"{image.name}  {image.platform}  {image.size_bytes / 1e6:,.0f} MB  looked at for: {target}")
-    put()
-    rows = [
-        [f"{number}", f"{layer.size_bytes / 1e6:,.1f}", _short(layer.created_by)]
-        for number, layer in enumerate(image.layers, 1)
-        if layer.size_bytes
-    ]
-    put(table(["layer", "MB", "made by"], rows))
-    for finding in findings:
-        put()
-        put(f"{finding.rule.severity:<8} {finding.rule.code}  {finding.what}")
-        put(f"{'':<15} {finding.where}")
-        put(f"{'':<15} {finding.rule.why}")
-        put(f"{'':<13} → {finding.remedy}")
-    counts = {severity: sum(finding.rule.severity is severity for finding in findings) for severity in Severity}
-    told = [f"{count} {name}{'s' * (count > 1)}" for name, count in counts.items() if count]
-    say("\n" + (", ".join(told) or "clean"))
+def _folder(name: str) -> Path:
+    folder = Path(name).expanduser().absolute()
+    if not folder.is_dir():
+        raise Refusal(f"there is no folder {folder} to mount as a channel", "--data train=FOLDER")
+    return folder
 
 
-def _short(step: str) -> str:
-    """A step of the history on one line."""
-    line = " ".join(step.replace("/bin/sh -c #(nop) ", "").replace("/bin/sh -c ", "").split())
-    return line if len(line) <= _LONGEST_STEP else f"{line[: _LONGEST_STEP - 1]}…"
+@contextmanager
+def _unpacked(model: Path | None) -> Iterator[Path | None]:
+    """The folder of a model, unpacked if it is an archive."""
+    if model is None or model.is_dir():
+        yield model.absolute() if model else None
+        return
+    with TemporaryDirectory(prefix="drydock-doctor-") as folder:
+        unpack(model, Path(folder))
+        Path(folder).chmod(0o755)
+        yield Path(folder)

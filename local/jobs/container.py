@@ -63,7 +63,7 @@ class Container:
         """Send SIGTERM once the program catches it: the kernel drops what process 1 has no handler for, yet."""
         with if_it_can("look at the program"):
             pid = self._engine.api.inspect_container(self._id)["State"]["Pid"]
-            while _catches_sigterm(pid) is False:
+            while catches_sigterm(pid) is False:
                 if self._over.wait(_LOOK_S):
                     return
         self._signal("SIGTERM")
@@ -80,7 +80,7 @@ class Container:
         self._remove()
 
 
-def _catches_sigterm(pid: int) -> bool | None:
+def catches_sigterm(pid: int) -> bool | None:
     """Whether a process of this machine has a handler for SIGTERM; None if there is no telling."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines()

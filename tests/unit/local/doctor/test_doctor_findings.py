@@ -103,5 +103,6 @@ def test_one_fault_is_one_finding(doctor: Doctor, fault: str) -> None:
 def test_a_healthy_image_is_clean(doctor: Doctor, image: Made) -> None:
     code, out, err = doctor.run(image, *(["--device", "raspberry-pi-4"] if image is DEVICE else []))
 
-    assert (code, err) == (0, "\nclean\n")
+    assert code == 0
+    assert err.startswith("\nclean")
     assert image.architecture in out
