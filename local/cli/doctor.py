@@ -111,15 +111,14 @@ def _engine_of(image: str) -> Iterator[Engine | None]:
 
 
 def _read(image: str, platform: str | None, engine: Engine | None) -> "Image":
-    from local.doctor import archive
+    from local.doctor import archive, overlay
 
     wanted = platform or archive.host_platform()
     try:
         if engine is None:
             return archive.of_path(Path(image).expanduser(), wanted, say)
         with asked_to(f"give the image {image}"):
-            engine.api.inspect_image(image)
-            return archive.of_engine(engine.api, image, wanted, say)
+            return overlay.of_engine(engine.api, image) or archive.of_engine(engine.api, image, wanted, say)
     except UnreadableError as error:
         raise Refusal(error.message, error.hint) from error
     except JobError as error:

@@ -72,7 +72,7 @@ def of_path(path: Path, wanted: str, say: Say) -> Image:
 
 
 def of_engine(api: Any, reference: str, wanted: str, say: Say) -> Image:
-    """The image of that name in an engine (``docker.APIClient``); it must be there."""
+    """The image of that name in an engine (``docker.APIClient``), which saves it for this."""
     with _told(reference):
         stream = io.BufferedReader(_Chunks(api.get_image(reference, chunk_size=_STREAM_BYTES)), _STREAM_BYTES)
         with tarfile.open(fileobj=stream, mode="r|", bufsize=_STREAM_BYTES) as tar:

@@ -18,6 +18,8 @@ from local.doctor.traces import Trace
 MOST_TEXT_BYTES = 64 << 10
 _READ_BYTES = 1 << 20
 _KEPT = {"etc/passwd", "etc/os-release", "usr/lib/os-release"}
+WHITEOUT, OPAQUE = ".wh.", ".wh..wh..opq"
+"""Members that take away: one file or folder of a lower layer, or all of a folder's."""
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
@@ -121,13 +123,12 @@ def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str, can_seek: b
         return Entry(Kind.hardlink, mode, target=member.linkname.removeprefix("./").strip("/"))
     if not member.isreg():
         return Entry(Kind.other, mode)
-    return _file(tar, member, path, can_seek)
+    return file_entry(tar.extractfile(member), path, mode, member.size, can_seek)
 
 
-def _file(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str, can_seek: bool) -> Entry:
-    mode, size = member.mode & 0o7777, member.size
-    stream: Any = tar.extractfile(member)
-    if size == 0 or stream is None:
+def file_entry(stream: Any, path: str, mode: int, size: int, can_seek: bool) -> Entry:
+    """What is kept of a regular file of that many bytes; ``stream`` is an ``io.BufferedReader``."""
+    if size == 0:
         return Entry(Kind.file, mode)
     head = stream.peek(4)[:4]
     if head == elf.MAGIC:

@@ -5,9 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from local.doctor.layer import Entry, Kind, Layer
+from local.doctor.layer import OPAQUE, WHITEOUT, Entry, Kind, Layer
 
-_WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 _MOST_LINKS = 40
 """As in the kernel."""
 
@@ -33,7 +32,7 @@ class Tree:
         for index, layer in enumerate(layers):
             self._hide(layer, index)
             for path, entry in layer.entries.items():
-                if not posixpath.basename(path).startswith(_WHITEOUT):
+                if not posixpath.basename(path).startswith(WHITEOUT):
                     self._put(path, entry, index)
 
     def __iter__(self) -> Iterator[tuple[str, Entry]]:
@@ -77,11 +76,11 @@ class Tree:
         """Take away what the layer's whiteouts name; they concern lower layers only."""
         for path in layer.entries:
             folder, name = posixpath.split(path)
-            if name == _OPAQUE:
+            if name == OPAQUE:
                 for child in list(self._children.get(folder, ())):
                     self._remove(f"{folder}/{child}".lstrip("/"), index)
-            elif name.startswith(_WHITEOUT):
-                self._remove(f"{folder}/{name.removeprefix(_WHITEOUT)}".lstrip("/"), index)
+            elif name.startswith(WHITEOUT):
+                self._remove(f"{folder}/{name.removeprefix(WHITEOUT)}".lstrip("/"), index)
 
     def _put(self, path: str, entry: Entry, index: int) -> None:
         there = self._entries.get(path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tarfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from tests.images.container import Job
 from tests.support import engine as engines
+from tests.support.doctored import Doctor
 
 TRAIN = ("drydock/train-cpu:yolo", "drydock/train-gpu:yolo")
 
@@ -71,3 +74,36 @@ def trained(
 
 
 TINY = {"epochs": "1", "img-size": "64", "batch-size": "4"}
+
+
+@pytest.fixture
+def build(engine: Any, built: Callable[[str], Any]) -> Iterator[Callable[..., str]]:
+    """Builds an image of the emulator's Python, these programs and more steps, and removes it afterwards."""
+    base = built("drydock/local").tags[0]
+    made = []
+
+    def image(programs: dict[str, str], *lines: str) -> str:
+        steps = [f"FROM {base}", "COPY bin /usr/local/bin/", "CMD []", *lines]
+        files = {"Dockerfile": "\n".join(steps), **{f"bin/{name}": text for name, text in programs.items()}}
+        context = io.BytesIO()
+        with tarfile.open(fileobj=context, mode="w") as tar:
+            for name, text in files.items():
+                info = tarfile.TarInfo(name)
+                info.size, info.mode = len(text), 0o755
+                tar.addfile(info, io.BytesIO(text.encode()))
+        context.seek(0)
+        identity: str = engine.images.build(fileobj=context, custom_context=True, rm=True)[0].id
+        made.append(identity)
+        return identity
+
+    yield image
+    for identity in reversed(made):
+        engine.images.remove(identity, force=True)
+
+
+@pytest.fixture
+def doctor(tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: Any) -> Iterator[Doctor]:
+    yield Doctor(tmp_path, capsys)
+    left = {"all": True, "filters": {"label": "drydock.doctor"}}
+    assert engine.containers.list(**left) == []
+    assert engine.networks.list(filters={"label": "drydock.doctor"}) == []

@@ -12,7 +12,7 @@ from local.jobs.engine import Engine, RefusedError, asked_to, if_it_can
 
 LABEL = "drydock.doctor"
 LOOK_S = 0.1
-_LAST_LINES = 5
+_LAST_LINES = 2
 _LONGEST_LINE = 300
 
 
@@ -70,7 +70,7 @@ class Patient:
         """The end of its log."""
         with asked_to("show the container's output"):
             log = self.engine.api.logs(self.identity, tail=50).decode(errors="replace")
-        lines = [line.strip()[:_LONGEST_LINE] for line in log.splitlines() if line.strip()]
+        lines = [line.strip()[:_LONGEST_LINE] for line in log.splitlines() if line.strip(" ^~\r")]
         return " / ".join(lines[-_LAST_LINES:]) or "it said nothing"
 
     def _state(self) -> dict[str, Any]:

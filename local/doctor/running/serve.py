@@ -101,6 +101,7 @@ def check(case: Case, bench: Bench) -> Iterator[Finding]:
             slowest = max(_ping(address)[1] for _ in range(_PINGS))
             if slowest >= PING_S:
                 yield SLOW.found(f"a ping took more than {PING_S:.0f} s", f"{_WHERE}, GET /ping")
+                return
             if patient.hears_sigterm is False or patient.stop(STOP_S) is None:
                 yield IGNORES_SIGTERM.found(f"it still ran {STOP_S:.0f} s after SIGTERM, or has no handler", _WHERE)
     except NotStartedError as error:

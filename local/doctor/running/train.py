@@ -133,7 +133,9 @@ def _without_data(case: Case, bench: Bench) -> Iterator[Finding]:
     for way, rule in ((AS_USER, USER), (READ_ONLY, ROOT_FILES)):
         try:
             with _running(case, bench, way) as (patient, base):
-                other = _ending(patient, base, _ALIKE_S if first.code is None else bench.timeout_s)
+                other = _ending(
+                    patient, base, min(_ALIKE_S, bench.timeout_s) if first.code is None else bench.timeout_s
+                )
         except NotStartedError as error:
             yield rule.found(f"{way.name} it does not start: {error}", f"{_WHERE}, {way.name}")
             continue
@@ -176,8 +178,8 @@ def _ending(patient: Patient, base: Path, seconds: float) -> Ending:
 def _told(ending: Ending) -> str:
     if ending.code is None:
         return "it kept running"
-    words = ending.failure.splitlines()[0] if ending.failure.strip() else ending.said
-    return f"it exited with {ending.code} ({words[:200]})"
+    words = ending.failure.strip().splitlines()[0] if ending.failure.strip() else ending.said
+    return f"it exited with {ending.code} ({words})"
 
 
 @contextmanager
