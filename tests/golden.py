@@ -25,6 +25,7 @@ FIXED = {
     "BUILDX_BUILDER": "default",
 }
 """What differs between machines and commits, as the recorded plan has it."""
+DOCTOR = ROOT / "docs" / "doctor.md"
 
 
 def programs() -> str:
@@ -67,8 +68,15 @@ def _in_newer_words(target: dict[str, Any]) -> dict[str, Any]:
     return target
 
 
+def doctor() -> str:
+    """docs/doctor.md, from the rules of `drydock doctor`."""
+    from local.doctor import page
+
+    return page.page()
+
+
 def main() -> None:
-    recorded = [(PROGRAMS, programs), (BAKE_FILE, bake_file), (COVERAGE, coverage), (PLAN, plan)]
+    recorded = [(PROGRAMS, programs), (BAKE_FILE, bake_file), (COVERAGE, coverage), (DOCTOR, doctor), (PLAN, plan)]
     for path, text in recorded:  # each rests on those before it
         try:
             path.write_text(text())

@@ -51,6 +51,10 @@ def read(read_at: ReadAt) -> Elf | None:
         return None
 
 
+def dotted(version: Version) -> str:
+    return ".".join(map(str, version))
+
+
 def dynamic_range(read_at: ReadAt) -> range:
     """Where the dynamic section lies in the file, by its head; empty if it has none."""
     try:

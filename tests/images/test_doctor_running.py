@@ -59,7 +59,7 @@ def test_one_fault_is_one_finding(doctor: Doctor, build: Callable[..., str], tmp
     given = ["--model", str(tmp_path)] if verb == "serve" else []
 
     limits = ["--timeout", "3" if fault in WAITED_FOR else "20", "--grace", "2"]
-    told_elsewhere = [word for known in ("DD102", "DD104", "DD707", "DD502") for word in ("--ignore", known)]
+    told_elsewhere = [word for known in ("DD102", "DD103", "DD707", "DD502") for word in ("--ignore", known)]
 
     report = doctor(build(programs, *lines), "--for", verb, *given, *limits, *told_elsewhere)
 
@@ -113,3 +113,16 @@ def test_an_image_reads_the_same_where_the_engine_keeps_it_and_as_it_saves_it(
     assert [finding["code"] for finding in kept["findings"]] == ["DD205", "DD303"]
     different = {"image": "", "not_run": ""}
     assert kept | different == stored | different
+
+
+def test_what_other_data_or_a_model_would_tell_is_said(
+    doctor: Doctor, build: Callable[..., str], tmp_path: Path
+) -> None:
+    image = build({"train": TRAINS + "sys.exit('bad labels')\n", **serves(start="sys.exit('no model')")})
+
+    report = doctor(image, "--data", f"train={tmp_path}", "--timeout", "20", "--ignore", "DD502")
+
+    found = {finding["code"]: finding["what"] for finding in report["findings"]}
+    assert list(found) == ["DD709", "DD803"]
+    assert "bad labels" in found["DD709"]
+    assert "no model" in found["DD803"]

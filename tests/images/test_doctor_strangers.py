@@ -34,8 +34,8 @@ def test_a_web_server_that_a_shell_script_starts(doctor: Doctor, build: Callable
 
     findings = found(doctor, image, "--model", str(tmp_path))
 
-    assert list(findings) == ["DD107", "DD805", "DD502", "DD707"]
-    assert findings["DD107"]["where"] == "/usr/local/bin/serve"
+    assert list(findings) == ["DD106", "DD805", "DD502", "DD707"]
+    assert findings["DD106"]["where"] == "/usr/local/bin/serve"
 
 
 def test_a_conda_like_image(doctor: Doctor, build: Callable[..., str]) -> None:

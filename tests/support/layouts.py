@@ -128,11 +128,12 @@ def elf(
     needs: Mapping[str, Sequence[str]] | None = None,
     gives: Sequence[str] = (),
     soname: str = "",
+    lead: int = 0,
     padding: int = 0,
 ) -> bytes:
     """A shared object of headers and tables only: ``needs`` names libraries with the versions wanted of each.
 
-    ``padding`` bytes lie between its head and its dynamic section.
+    ``lead`` bytes lie before its tables, ``padding`` between them and its dynamic section.
     """
     strings = bytearray(b"\0")
 
@@ -151,7 +152,7 @@ def elf(
     for number, name in enumerate(gives, 1):
         following = 0 if number == len(gives) else 28
         verdef += struct.pack("<HHHHIII", 1, 0, number, 1, 0, 20, following) + struct.pack("<II", string(name), 0)
-    tables_at = 64 + 2 * 56
+    tables_at = 64 + 2 * 56 + lead
     need_at = tables_at + len(strings)
     def_at = need_at + len(verneed)
     dynamic_at = def_at + len(verdef) + padding
@@ -167,7 +168,7 @@ def elf(
     )
     segments = struct.pack("<IIQQQQQQ", 1, 5, 0, 0, 0, end, end, 4096)
     segments += struct.pack("<IIQQQQQQ", 2, 6, dynamic_at, dynamic_at, dynamic_at, len(dynamic), len(dynamic), 8)
-    return head + segments + bytes(strings + verneed + verdef) + bytes(padding) + dynamic
+    return head + segments + bytes(lead) + bytes(strings + verneed + verdef) + bytes(padding) + dynamic
 
 
 def base(machine: int = AMD64, glibc: str = "2.36") -> Layer:

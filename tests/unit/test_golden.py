@@ -22,3 +22,7 @@ def test_bake_makes_of_its_file_what_was_recorded() -> None:
     except CannotBuildError as error:
         pytest.skip(f"{error.message}: {error.hint}")
     assert golden.PLAN.read_text() == plan
+
+
+def test_the_page_of_the_doctor_has_every_finding() -> None:
+    assert golden.DOCTOR.read_text() == golden.doctor()

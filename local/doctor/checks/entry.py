@@ -26,35 +26,35 @@ NOTHING_TO_START = Rule(
     "put an executable named `train` (`serve`) into a folder of the image's PATH, or write an ENTRYPOINT that takes it",
 )
 NOT_EXECUTABLE = Rule(
-    "DD104",
+    "DD103",
     Severity.error,
     "program is not executable",
     "The container cannot start: permission denied.",
     "COPY --chmod=755 …, or chmod +x it",
 )
 NO_INTERPRETER = Rule(
-    "DD105",
+    "DD104",
     Severity.error,
     "script's interpreter is not in the image",
     "The container cannot start: no such file or directory.",
     "name an interpreter that the image has on the first line, and end lines with LF only (sed -i 's/\\r$//')",
 )
 NO_SHEBANG = Rule(
-    "DD106",
+    "DD105",
     Severity.error,
     "script without #!",
     "The container cannot start: exec format error.",
     "begin it with #!/usr/bin/env python3 (or #!/bin/sh)",
 )
 NO_EXEC = Rule(
-    "DD107",
+    "DD106",
     Severity.warning,
     "shell script that does not exec its program",
     "The shell is process 1 and does not pass SIGTERM on: a stopped job is killed before it has saved anything.",
     'start the program with exec, as the script\'s last command: exec python /opt/program/train.py "$@"',
 )
 TINI = Rule(
-    "DD108",
+    "DD107",
     Severity.error,
     "tini as ENTRYPOINT",
     "SageMaker cannot use it: it takes `train` for tini's own argument or runs it with an init of its own.",
@@ -62,7 +62,7 @@ TINI = Rule(
     SAGEMAKER,
 )
 SHELL_COMMAND = Rule(
-    "DD109",
+    "DD108",
     Severity.warning,
     "command in shell form",
     "The shell is process 1 and keeps SIGTERM from the program: stopping the device kills it.",

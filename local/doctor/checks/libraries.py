@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from local.doctor import elf
 from local.doctor.case import Case, some
-from local.doctor.elf import Elf, Version
+from local.doctor.elf import Elf, Version, dotted
 from local.doctor.finding import DEVICE, SAGEMAKER, Finding, Rule, Severity
 from local.doctor.image import Image
 
@@ -154,7 +154,3 @@ def _not_there(image: Image, objects: dict[str, Elf]) -> Iterator[Finding]:
     if wanted:
         listed = [f"{name} (for {some(paths[:1])})" for name, paths in sorted(wanted.items())]
         yield NOT_THERE.found(f"{len(wanted)} libraries that compiled files are linked with are absent", some(listed))
-
-
-def dotted(version: Version) -> str:
-    return ".".join(map(str, version))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from local.doctor.examination import RULES
 from tests.support import layouts
 from tests.support.doctored import Doctor
+from tests.support.emulator import ROOT
 from tests.support.layouts import AMD64, ARM64, File, Made, elf, folder, healthy, script
 
 WELL = healthy()
@@ -36,18 +41,18 @@ FAULTS = {
     "bash as entrypoint": ("DD102", WELL.with_config(Entrypoint=["sh", "start"])),
     "deleted by a later layer": ("DD102", WELL.with_layer({"usr/local/bin/.wh.train": File()})),
     "folder emptied by a later layer": ("DD102", WELL.with_layer({"usr/local/bin/.wh..wh..opq": File()})),
-    "train not executable": ("DD104", with_train("#!/bin/sh\nexec python3 x.py\n", 0o644)),
-    "no such interpreter": ("DD105", with_train("#!/opt/conda/bin/python\n")),
-    "no such interpreter on PATH": ("DD105", with_train("#!/usr/bin/env -S python3.12 -u\n")),
-    "carriage returns": ("DD105", with_train("#!/bin/sh\r\nexec python3 x.py\r\n")),
-    "no shebang": ("DD106", with_train("import torch\n")),
-    "no exec": ("DD107", with_train('#!/bin/sh\n# exec is for others\nset -e\npython3 x.py "$@"\n')),
+    "train not executable": ("DD103", with_train("#!/bin/sh\nexec python3 x.py\n", 0o644)),
+    "no such interpreter": ("DD104", with_train("#!/opt/conda/bin/python\n")),
+    "no such interpreter on PATH": ("DD104", with_train("#!/usr/bin/env -S python3.12 -u\n")),
+    "carriage returns": ("DD104", with_train("#!/bin/sh\r\nexec python3 x.py\r\n")),
+    "no shebang": ("DD105", with_train("import torch\n")),
+    "no exec": ("DD106", with_train('#!/bin/sh\n# exec is for others\nset -e\npython3 x.py "$@"\n')),
     "no exec, by an interpreter": (
-        "DD107",
+        "DD106",
         WELL.with_layer({"run.sh": File(b"#!/bin/bash\npython3 $1.py\n")}).with_config(Entrypoint=["sh", "/run.sh"]),
     ),
     "tini": (
-        "DD108",
+        "DD107",
         WELL.with_layer({"usr/bin/tini": File(elf(), 0o755)}).with_config(Entrypoint=["/usr/bin/tini", "--"]),
     ),
     "another user trains": ("DD201", WELL.with_config(User="nobody")),
@@ -80,6 +85,8 @@ FAULTS = {
     "no labels": ("DD501", WELL.with_config(Labels=layouts.SERVING_LABEL)),
     "port not chosen": ("DD502", WELL.with_config(Labels=layouts.LABELS)),
     "x86 wheel": ("DD603", DEVICE.with_layer({"opt/venv/lib/site-packages/cv2.so": File(elf(AMD64))})),
+    "shell line on a device": ("DD108", DEVICE.with_config(Cmd=["/bin/sh", "-c", "python3 serve.py"])),
+    "root on a device": ("DD203", DEVICE.with_config(User="")),
     "newer symbol": ("DD604", WELL.with_layer({"opt/venv/a.so": linked_with("libc.so.6", "GLIBC_2.17", "GLIBC_2.38")})),
     "newer C++ symbol": ("DD604", WELL.with_layer({"opt/venv/a.so": linked_with("libstdc++.so.6", "GLIBCXX_3.4.29")})),
     "library not there": ("DD606", WELL.with_layer({"opt/venv/cv2.so": linked_with("libGL.so.1", "GL_1")})),
@@ -97,6 +104,43 @@ def test_one_fault_is_one_finding(doctor: Doctor, fault: str) -> None:
     assert list(found) == [code], found
     assert all(found[code][key] for key in ("what", "where", "why", "remedy", "matters_for"))
     assert report["exit_code"] == (1 if found[code]["severity"] == "error" else 0)
+
+
+def test_a_server_that_is_not_root_is_only_noted(doctor: Doctor) -> None:
+    assert doctor.codes(WELL.with_config(User="65532"), "--for", "serve") == ["DD202"]
+
+
+def test_a_library_is_held_against_the_device_not_the_image(doctor: Doctor) -> None:
+    """The image's own glibc would do: it is for whoever copies the wheel out, or builds FROM the device's base."""
+    wheel = File(elf(ARM64, {"libc.so.6": ["GLIBC_2.34"]}))
+    image = DEVICE.with_layer({"opt/venv/lib/python3.11/site-packages/onnxruntime.so": wheel})
+
+    assert doctor.codes(image, "--device", "jetpack5") == ["DD605"]
+    assert doctor.codes(image, "--device", "jetpack6") == []
+
+
+def test_ten_gibibytes_are_too_many_for_serverless_inference(doctor: Doctor, tmp_path: Path) -> None:
+    """The layer is a hole in a file, which takes no space."""
+    layout = layouts.oci(tmp_path / "layout", WELL.with_layer({"big": File(b"big")}), compress=False)
+    (small,) = [blob for blob in (layout / "blobs/sha256").iterdir() if blob.read_bytes()[:4] == b"big\0"]
+    header = tarfile.TarInfo("big")
+    header.size = 11 << 30
+    small.write_bytes(header.tobuf())
+    os.truncate(small, header.size + 2048)
+
+    assert doctor.codes(layout, "--for", "serve") == ["DD301"]
+
+
+def test_what_could_not_be_looked_into_is_said(doctor: Doctor) -> None:
+    lost = elf(needs={"libc.so.6": ["GLIBC_2.17"]}, lead=40 << 20, padding=40 << 20)
+
+    assert doctor.codes(WELL.with_layer({"opt/venv/big.so": File(lost)})) == ["DD607"]
+
+
+def test_every_finding_is_tested() -> None:
+    tests = [*Path(__file__).parent.glob("test_*.py"), *(ROOT / "tests" / "images").glob("test_doctor_*.py")]
+    text = "".join(path.read_text() for path in tests)
+    assert [code for code in RULES if f'"{code}"' not in text] == []
 
 
 @pytest.mark.parametrize("image", [WELL, DEVICE], ids=["SageMaker", "a device"])
