@@ -16,13 +16,14 @@ from local.doctor.layer import OPAQUE, WHITEOUT, Entry, Kind, Layer, file_entry
 _DRIVER = "overlay2"
 _CONFIGURATIONS = f"image/{_DRIVER}/imagedb/content"
 _OPAQUE_ATTRIBUTE = "trusted.overlay.opaque"
+_CAP_SYS_ADMIN = 21
 
 
 def of_engine(api: Any, reference: str) -> Image | None:
     """The image of that name, or None if the engine keeps it otherwise, or out of this user's reach."""
     found = api.inspect_image(reference)
     driver = found.get("GraphDriver") or {}
-    if driver.get("Name") != _DRIVER:
+    if driver.get("Name") != _DRIVER or not _sees_marks():
         return None
     data = driver.get("Data") or {}
     folders = [Path(name) for name in reversed([data.get("UpperDir", ""), *filter(None, _lower(data))])]
@@ -76,6 +77,13 @@ def _entry(place: Path, path: str, facts: os.stat_result) -> Entry:
         return Entry(Kind.other, mode)
     with place.open("rb") as content:
         return file_entry(content, path, mode, facts.st_size, can_seek=True)
+
+
+def _sees_marks() -> bool:
+    """Whether this process has CAP_SYS_ADMIN, without which the kernel hides the driver's attributes."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    effective = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "0")
+    return bool(int(effective, 16) >> _CAP_SYS_ADMIN & 1)
 
 
 def _is_opaque(folder: Path) -> bool:

@@ -96,7 +96,7 @@ def _architecture(case: Case) -> Iterator[Finding]:
         )
     elif case.platform and image.platform != case.platform:
         yield WRONG_ARCHITECTURE.found(f"the image is for {image.platform}, not for {case.platform}", "architecture")
-    elif image.architecture != "amd64":
+    elif image.architecture != "amd64" and not (case.device or case.platform):
         yield NO_INSTANCE.found(f"the image is for {image.platform}", "architecture")
 
 

@@ -117,6 +117,7 @@ def test_a_library_is_held_against_the_device_not_the_image(doctor: Doctor) -> N
 
     assert doctor.codes(image, "--device", "jetpack5") == ["DD605"]
     assert doctor.codes(image, "--device", "jetpack6") == []
+    assert doctor.codes(image, "--device", "graviton", "--for", "serve") == ["DD202"]
 
 
 def test_ten_gibibytes_are_too_many_for_serverless_inference(doctor: Doctor, tmp_path: Path) -> None:
