@@ -202,7 +202,7 @@ def _request(bench: Bench, channels: list[str]) -> dict[str, Any]:
         "AlgorithmSpecification": {"TrainingInputMode": "FastFile"},
         "HyperParameters": dict(bench.hyperparameters),
         "InputDataConfig": [{"ChannelName": name, "DataSource": {}} for name in channels],
-        "ResourceConfig": {"InstanceType": "ml.m5.large"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
         "CheckpointConfig": {},
     }
 
