@@ -60,10 +60,10 @@ class Container:
             self._killer.start()
 
     def _ask(self) -> None:
-        """Send SIGTERM once the program catches it: the kernel drops what process 1 has no handler for, yet."""
+        """Send SIGTERM once the program hears it: the kernel drops what process 1 has no handler for, yet."""
         with if_it_can("look at the program"):
             pid = self._engine.api.inspect_container(self._id)["State"]["Pid"]
-            while catches_sigterm(pid) is False:
+            while hears_sigterm(pid) is False:
                 if self._over.wait(_LOOK_S):
                     return
         self._signal("SIGTERM")
@@ -80,14 +80,22 @@ class Container:
         self._remove()
 
 
-def catches_sigterm(pid: int) -> bool | None:
-    """Whether a process of this machine has a handler for SIGTERM; None if there is no telling."""
+def hears_sigterm(pid: int) -> bool | None:
+    """Whether SIGTERM reaches a process of this machine that is process 1 of a container; None if there is no telling.
+
+    It does if there is a handler, if the signal is blocked, and while the process waits for signals (sigwait), which
+    the kernel shows as neither.
+    """
+    process = Path(f"/proc/{pid}")
     try:
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = (process / "status").read_text(encoding="utf-8", errors="replace").splitlines()
+        waits_in = (process / "wchan").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    caught = next((int(line.split()[1], 16) for line in lines if line.startswith("SigCgt:")), None)
-    return None if caught is None else bool(caught & 1 << signal.SIGTERM - 1)
+    sets = [int(line.split()[1], 16) for line in lines if line.startswith(("SigCgt:", "SigBlk:"))]
+    if not sets:
+        return None
+    return any(signals & 1 << signal.SIGTERM - 1 for signals in sets) or "sigtimedwait" in waits_in
 
 
 def whole_lines(output: Iterator[tuple[bytes | None, bytes | None]]) -> Iterator[bytes]:

@@ -166,6 +166,17 @@ def test_a_stop_waits_for_the_handler_of_process_1(cloud: Cloud) -> None:
     assert cloud.output("hasty") == ["no handler yet", "leaving"]
 
 
+def test_a_stop_reaches_a_process_1_that_waits_for_signals(cloud: Cloud) -> None:
+    """As inits do, and the programs of our images: the kernel shows no handler, and nothing blocked."""
+    block = "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})"
+    code = f"import signal; {block}; print('ready', flush=True); signal.sigwait({{signal.SIGTERM}}); print('leaving')"
+    cloud.inline("waiting", code)
+    cloud.said("waiting", "ready")
+    cloud.client("sagemaker").stop_training_job(TrainingJobName="waiting")
+    assert cloud.ended("waiting")["TrainingJobStatus"] == "Stopped"
+    assert cloud.output("waiting") == ["ready", "leaving"]
+
+
 def test_an_emulator_of_the_process_backend_removes_what_one_of_docker_left(
     containers: DockerRuns, start: Callable[..., Cloud]
 ) -> None:

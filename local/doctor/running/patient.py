@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.jobs.container import catches_sigterm
+from local.jobs.container import hears_sigterm
 from local.jobs.engine import Engine, RefusedError, asked_to, if_it_can
 
 LABEL = "drydock.doctor"
@@ -58,8 +58,8 @@ class Patient:
 
     @property
     def hears_sigterm(self) -> bool | None:
-        """Whether its first process has a handler; without one the kernel drops the signal. None: no telling."""
-        return catches_sigterm(self._state()["Pid"])
+        """Whether SIGTERM reaches its first process, or the kernel drops it for want of a handler. None: no telling."""
+        return hears_sigterm(self._state()["Pid"])
 
     def address(self, network: str) -> str:
         with asked_to("look at the container"):
