@@ -92,7 +92,7 @@ def build(engine: Any, built: Callable[[str], Any]) -> Iterator[Callable[..., st
                 info.size, info.mode = len(text), 0o755
                 tar.addfile(info, io.BytesIO(text.encode()))
         context.seek(0)
-        identity: str = engine.images.build(fileobj=context, custom_context=True, rm=True)[0].id
+        identity: str = engine.images.build(fileobj=context, custom_context=True, rm=True, forcerm=True)[0].id
         made.append(identity)
         return identity
 
