@@ -20,6 +20,7 @@ def split() -> int | None:
 
     The signals are blocked from before the fork and taken with sigwait, so none is lost and none interrupts. SIGTERM
     goes to the worker alone, which decides what becomes of its data loaders; a terminal's signals go to its group.
+    A handler that never runs shows those outside that SIGTERM is heard here: sigwait alone is not to be seen.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -31,6 +32,7 @@ def split() -> int | None:
         os.setpgid(0, 0)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return None
+    signal.signal(signal.SIGTERM, lambda *_: None)
     with contextlib.suppress(OSError):
         os.setpgid(worker, worker)
     while True:

@@ -10,6 +10,7 @@ from local.jobs.engine import Engine, asked_to, if_it_can
 
 _LONGEST_PIECE_BYTES = 65536
 _LOOK_S = 0.05
+_BLIND_LOOKS = 100  # 5 s
 
 
 class Container:
@@ -60,12 +61,20 @@ class Container:
             self._killer.start()
 
     def _ask(self) -> None:
-        """Send SIGTERM once the program hears it: the kernel drops what process 1 has no handler for, yet."""
+        """Send SIGTERM once the program hears it: the kernel drops what process 1 has no handler for, yet.
+
+        Where another user's process cannot be looked into, one that only waits for signals seems deaf: it is also
+        sent one in the meantime.
+        """
         with if_it_can("look at the program"):
             pid = self._engine.api.inspect_container(self._id)["State"]["Pid"]
+            looks = 0
             while hears_sigterm(pid) is False:
                 if self._over.wait(_LOOK_S):
                     return
+                looks += 1
+                if looks == _BLIND_LOOKS:
+                    self._signal("SIGTERM")
         self._signal("SIGTERM")
 
     def _signal(self, name: str) -> None:

@@ -53,7 +53,7 @@ def test_it_keeps_the_contract(own: Any) -> None:
     assert config["Healthcheck"]["Test"] == ["CMD", "healthy"]
 
 
-def test_a_job_of_its_name_completes(own: Any, engine: Any, tmp_path: Path) -> None:
+def test_a_job_of_its_name_completes_and_can_be_stopped(own: Any, engine: Any, tmp_path: Path) -> None:
     running = emulators.start(tmp_path / "home", backend="docker")
     try:
         make_bucket(running)
@@ -61,6 +61,11 @@ def test_a_job_of_its_name_completes(own: Any, engine: Any, tmp_path: Path) -> N
         cloud.create_on("first", NAME, HyperParameters={"epochs": "2"})
         assert any("epoch=2 name=validation:rmse" in line for line in cloud.completed("first"))
         assert set(cloud.archive("first")) == {"model.json", "metadata.json"}
+        cloud.create_on("long", NAME, HyperParameters={"epochs": "1000000"})
+        cloud.said("long", "#metric epoch=2 ")
+        running.client("sagemaker").stop_training_job(TrainingJobName="long")
+        assert cloud.ended("long")["TrainingJobStatus"] == "Stopped"
+        assert not any("SIGKILL" in line for line in cloud.log("long"))
     finally:
         running.stop()
 
