@@ -1,4 +1,7 @@
-"""A training job as a client of the endpoint sees it, from CreateTrainingJob to its artefacts, log and metrics."""
+"""A training job as a client of the endpoint sees it, from CreateTrainingJob to its artefacts, log and metrics.
+
+What a program is given and gives back stands in test_program_given.py and test_program_gives_back.py.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.jobs import BUCKET, GROUP, Cloud
+from tests.support.platforms import channel
 from tests.support.runners import Runs
 
 STOPPED_EMULATOR = "InternalServerError: The emulator was stopped"
@@ -19,10 +23,6 @@ TREE = {
     "input/data/train/part-1.txt", "input/data/train-manifest", "input/data/checkpoints-manifest", "state", "model",
     "output", "output/data", "output/metrics", "output/metrics/sagemaker", "output/profiler", "output/tensorboard",
 }  # fmt: skip
-
-
-def channel(uri: str) -> dict[str, Any]:
-    return {"ChannelName": "train", "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}}
 
 
 def test_from_request_to_model(cloud: Cloud) -> None:
@@ -75,20 +75,6 @@ def test_every_line_is_in_cloudwatch_in_order_when_the_job_says_completed(cloud:
     assert cloud.completed("talkative") == [f"line {number}" for number in range(20_000)]
 
 
-def test_both_streams_are_in_the_log_and_neither_cuts_a_line_of_the_other(cloud: Cloud) -> None:
-    code = "for n in range(2_000): import os; os.write(1, b'out %d\\n' % n); os.write(2, b'err %d\\n' % n)"
-    cloud.inline("two-streams", code)
-    lines = cloud.completed("two-streams")
-    for stream in ("out", "err"):
-        assert [line for line in lines if line.startswith(stream)] == [f"{stream} {number}" for number in range(2_000)]
-    assert len(lines) == 4_000
-
-
-def test_the_last_words_of_a_program_are_kept(cloud: Cloud) -> None:
-    cloud.inline("last-words", "import os; os.write(1, b'no newline, no flush'); os._exit(0)")
-    assert cloud.completed("last-words") == ["no newline, no flush"]
-
-
 def test_metrics_are_in_the_description_and_in_cloudwatch(cloud: Cloud) -> None:
     specification = {
         "TrainingImage": cloud.runs.image("metrics"),
@@ -120,21 +106,6 @@ def test_a_program_reaches_the_emulator(cloud: Cloud) -> None:
 def test_network_isolation_takes_the_address_and_the_keys_away(cloud: Cloud) -> None:
     _, environment = cloud.dump("isolated", EnableNetworkIsolation=True)
     assert not [name for name in environment if name.startswith("AWS_") and name != "AWS_REGION"]
-
-
-def test_checkpoints_are_restored_and_stored(cloud: Cloud) -> None:
-    config = {"S3Uri": f"s3://{BUCKET}/checkpoints/counted"}
-    for name, steps, line in (("counted-1", "2", "starting after step 0"), ("counted-2", "4", "starting after step 2")):
-        cloud.create(name, "checkpointing", CheckpointConfig=config, HyperParameters={"steps": steps})
-        assert cloud.completed(name)[0] == line
-
-
-def test_bad_input_is_the_failure_reason(cloud: Cloud) -> None:
-    cloud.create("refused", "bad-input")
-    reply = cloud.ended("refused")
-    assert reply["TrainingJobStatus"] == "Failed"
-    assert reply["FailureReason"].splitlines()[0] == "hyperparameter epochs is 0"
-    assert len(reply["FailureReason"]) == 1024
 
 
 def test_a_crash_is_told_by_its_exit_code(cloud: Cloud) -> None:

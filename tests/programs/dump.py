@@ -1,4 +1,4 @@
-"""Writes what it was given to output/data: every path and file below its base, and its environment."""
+"""Writes what it was given to model and output/data: every path and file below its base, and its environment."""
 
 import json
 import os
@@ -6,5 +6,6 @@ import os
 from environment import BASE
 
 tree = {str(path.relative_to(BASE)): path.read_text() if path.is_file() else None for path in BASE.rglob("*")}
-(BASE / "output" / "data" / "tree.json").write_text(json.dumps(tree))
-(BASE / "output" / "data" / "environment.json").write_text(json.dumps(dict(os.environ)))
+for folder in (BASE / "model", BASE / "output" / "data"):
+    (folder / "tree.json").write_text(json.dumps(tree))
+    (folder / "environment.json").write_text(json.dumps(dict(os.environ)))

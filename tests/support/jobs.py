@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.support.emulator import REGION, ROLE, Emulator
+from tests.support.platforms import Ended, Platform, archive, new_name, request
 from tests.support.runners import Runs
 
 GROUP = "/aws/sagemaker/TrainingJobs"
@@ -18,41 +18,42 @@ BUCKET = "jobs"
 PATIENCE_S = 120
 
 
-@dataclass(frozen=True)
-class Cloud:
-    """An emulator with one bucket, and what its jobs are run by."""
+class Jobs:
+    """Training jobs of an endpoint that answers as SageMaker does."""
 
-    emulator: Emulator
-    runs: Runs
+    bucket = BUCKET
+    role = ROLE
+    instance_type = "ml.m5.xlarge"
+    patience_s: float = PATIENCE_S
+    pause_s = 0.05
+    """Between two looks at a job."""
 
     def client(self, service: str) -> Any:
-        return self.emulator.client(service)
+        raise NotImplementedError
+
+    def image(self, program: str) -> str:
+        """The TrainingImage that means a program of tests/programs."""
+        raise NotImplementedError
 
     def create(self, name: str, program: str, **members: Any) -> None:
         """A job that runs a program of tests/programs."""
-        self.create_on(name, self.runs.image(program), **members)
+        self.create_on(name, self.image(program), **members)
 
     def create_on(self, name: str, image: str, **members: Any) -> None:
-        request = {
-            "RoleArn": ROLE,
-            "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
-            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/out"},
-            "ResourceConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 10},
-            "StoppingCondition": {"MaxRuntimeInSeconds": 600},
-        }
-        self.client("sagemaker").create_training_job(TrainingJobName=name, **request | members)
+        common = request(image, self.bucket, self.role, self.instance_type)
+        self.client("sagemaker").create_training_job(TrainingJobName=name, **common | members)
 
     def inline(self, name: str, code: str, **members: Any) -> None:
         self.create(name, "inline", HyperParameters={"code": code}, **members)
 
     def ended(self, name: str) -> dict[str, Any]:
         """DescribeTrainingJob's reply once the job has ended in any way."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + self.patience_s
         while time.monotonic() < deadline:
             reply: dict[str, Any] = self.client("sagemaker").describe_training_job(TrainingJobName=name)
             if reply["TrainingJobStatus"] not in ("InProgress", "Stopping"):
                 return reply
-            time.sleep(0.05)
+            time.sleep(self.pause_s)
         raise TimeoutError(name)
 
     def completed(self, name: str) -> list[str]:
@@ -80,6 +81,31 @@ class Cloud:
         """The lines of the program alone."""
         return [line for line in self.log(name) if not line.startswith("[drydock]")]
 
+    def archive(self, name: str, which: str = "model") -> dict[str, bytes]:
+        """The files of model.tar.gz or output.tar.gz by name."""
+        return archive(self.client("s3"), self.bucket, name, which)
+
+    def dump(self, name: str, **members: Any) -> tuple[dict[str, str | None], dict[str, str]]:
+        """What a program is given: path below /opt/ml → text, None for a folder; and its environment."""
+        self.create(name, "dump", **members)
+        self.completed(name)
+        files = self.archive(name)
+        return json.loads(files["tree.json"]), json.loads(files["environment.json"])
+
+
+@dataclass(frozen=True)
+class Cloud(Jobs):
+    """An emulator with one bucket, and what its jobs are run by."""
+
+    emulator: Emulator
+    runs: Runs
+
+    def client(self, service: str) -> Any:
+        return self.emulator.client(service)
+
+    def image(self, program: str) -> str:
+        return self.runs.image(program)
+
     def folder(self, name: str) -> Path:
         return self.emulator.home / "training-jobs" / name
 
@@ -91,18 +117,24 @@ class Cloud:
             assert time.monotonic() < deadline, f"{name} did not say {text}"
             time.sleep(0.02)
 
-    def archive(self, name: str, which: str = "model") -> dict[str, bytes]:
-        """The files of model.tar.gz or output.tar.gz by name."""
-        body = self.client("s3").get_object(Bucket=BUCKET, Key=f"out/{name}/output/{which}.tar.gz")["Body"].read()
-        with tarfile.open(fileobj=io.BytesIO(body)) as tar:
-            return {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}
 
-    def dump(self, name: str, **members: Any) -> tuple[dict[str, str | None], dict[str, str]]:
-        """What a program is given: path below /opt/ml → text, None for a folder; and its environment."""
-        self.create(name, "dump", **members)
-        self.completed(name)
-        files = self.archive(name, "output")
-        return json.loads(files["tree.json"]), json.loads(files["environment.json"])
+class OnEndpoint(Platform):
+    """The platform behind an endpoint."""
+
+    def __init__(self, name: str, jobs: Jobs) -> None:
+        self.name = name
+        self._jobs = jobs
+
+    def store(self, key: str, body: bytes) -> str:
+        self._jobs.client("s3").put_object(Bucket=self._jobs.bucket, Key=key, Body=body)
+        return f"s3://{self._jobs.bucket}/{key}"
+
+    def run(self, program: str, **members: Any) -> Ended:
+        name = new_name(program)
+        self._jobs.create(name, program, **members)
+        reply = self._jobs.ended(name)
+        reason, lines = reply.get("FailureReason", ""), self._jobs.output(name)
+        return Ended(name, reply["TrainingJobStatus"], reason, lines, partial(self._jobs.archive, name))
 
 
 def make_bucket(emulator: Emulator) -> None:
