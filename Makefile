@@ -11,6 +11,7 @@ HP ?=
 BACKEND ?=
 IMAGES ?=
 TESTS ?= tests
+TARGET ?=
 
 # the Python of an environment, made first if it is missing: $(call in,dev) -m pytest
 in = PYTHONPATH=.:entrypoints "$$(python3 -m local.environments $(1))"
@@ -38,8 +39,8 @@ down: ## stop it
 check: ## look at this machine: what Drydock needs, what is missing, how to mend it
 	@./drydock check
 
-test: ## run the tests; TESTS=<path> for a part
-	@$(call in,dev) -m pytest $(TESTS) -m "not slow"
+test: ## run the tests; TESTS=<path> for a part; TESTS=tests/contracts TARGET=aws in your AWS account
+	@$(call in,dev) -m pytest $(TESTS) -m "not slow" $(if $(TARGET),--target $(TARGET))
 
 lint: ## ruff, mypy --strict and hadolint; the programs are checked in their own environment
 	@$(call in,dev) -m ruff check . && $(call in,dev) -m ruff format --check .

@@ -19,6 +19,13 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--target", choices=("here", "aws"), default="here",
+        help="what the contract suite runs on: the implementations of this machine, or your AWS account",
+    )  # fmt: skip
+
+
 def pytest_configure() -> None:
     """A shell starts background jobs with SIGINT ignored, which every program of a test would inherit."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

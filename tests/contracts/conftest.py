@@ -1,7 +1,7 @@
 """The implementations that the contract is stated for; one that cannot run here skips with the reason.
 
-Cases that need a program and what it left take ``platform``; cases about the endpoint take ``cloud``; cases about the
-emulator itself take ``runs`` and ``start``.
+Cases that need a program and what it left take ``platform``; cases that need an endpoint take ``jobs``. Both kinds
+run in AWS with ``--target aws``. Cases about the emulator itself take ``cloud``, ``runs`` or ``start``.
 """
 
 from __future__ import annotations
@@ -15,24 +15,35 @@ import pytest
 from local import environments
 from local.installer import SetUpError
 from tests.contracts.deviations import SDK_LOCAL
+from tests.support import aws
 from tests.support import emulator as emulators
 from tests.support import engine as engines
-from tests.support import sdk_local
-from tests.support.jobs import Cloud, OnEndpoint, make_bucket
+from tests.support.jobs import Cloud, Jobs, OnEndpoint, make_bucket
 from tests.support.platforms import Platform
 from tests.support.runners import BASE, DockerRuns, ProcessRuns, Runs
+from tests.support.sdk_local import SdkLocal, why_not
 
-PLATFORMS = ["process", "docker", sdk_local.SdkLocal.name]
+HERE = {"platform": ["process", "docker", SdkLocal.name], "jobs": ["process", "docker"]}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for kind in HERE.keys() & set(metafunc.fixturenames):
+        places = HERE[kind] if metafunc.config.getoption("target") == "here" else ["aws"]
+        metafunc.parametrize(kind, places, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A case from which the SDK's local mode deviates must fail there, for as long as it does."""
+    not_of_aws = pytest.mark.skip(reason="is about the emulator or its tests, not about AWS")
     for item in items:
-        case = getattr(item, "originalname", "")
+        if Path(__file__).parent not in item.path.parents:
+            continue
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        if parameters.get("platform") == sdk_local.SdkLocal.name and case in SDK_LOCAL:
-            fails = pytest.mark.xfail(strict=True, raises=(AssertionError, KeyError), reason=str(SDK_LOCAL[case]))
-            item.add_marker(fails)
+        if parameters.get("platform") == SdkLocal.name and item.originalname in SDK_LOCAL:
+            row = SDK_LOCAL[item.originalname]
+            item.add_marker(pytest.mark.xfail(strict=True, raises=(AssertionError, KeyError), reason=str(row)))
+        if config.getoption("target") == "aws" and not HERE.keys() & parameters.keys():
+            item.add_marker(not_of_aws)
 
 
 @pytest.fixture(scope="session")
@@ -44,47 +55,66 @@ def containers(engine: Any) -> Iterator[DockerRuns]:
     runs.clear()
 
 
-@pytest.fixture(scope="session", params=PLATFORMS)
+@pytest.fixture(scope="session")
 def platform(request: pytest.FixtureRequest) -> Platform:
     """Each implementation."""
-    found: Platform = request.getfixturevalue(request.param.replace("-", "_") + "_platform")
+    if request.param == SdkLocal.name:
+        local: Platform = request.getfixturevalue("sdk_local")
+        return local
+    return OnEndpoint(request.param, request.getfixturevalue(f"{request.param}_jobs"))
+
+
+@pytest.fixture(scope="session")
+def jobs(request: pytest.FixtureRequest) -> Jobs:
+    """Each endpoint; tests share it and give their jobs new names."""
+    found: Jobs = request.getfixturevalue(f"{request.param}_jobs")
     return found
 
 
 @pytest.fixture(scope="session")
-def process_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def process_jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
     cloud = new_cloud(ProcessRuns(), tmp_path_factory)
-    yield OnEndpoint("process", cloud)
+    yield cloud
     cloud.emulator.stop()
 
 
 @pytest.fixture(scope="session")
-def docker_platform(containers: DockerRuns, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def docker_jobs(containers: DockerRuns, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
     cloud = new_cloud(containers, tmp_path_factory)
-    yield OnEndpoint("docker", cloud)
+    yield cloud
     cloud.emulator.stop()
 
 
 @pytest.fixture(scope="session")
-def sdk_python() -> Path:
-    """The Python of the SageMaker SDK v2."""
-    try:
-        return environments.ensure("sdk-v2")
-    except SetUpError as error:
-        pytest.skip(f"the environment sdk-v2 cannot be made here: {error.message}")
+def aws_jobs() -> Jobs:
+    return aws.account()
 
 
 @pytest.fixture(scope="session")
-def sdk_local_platform(
-    containers: DockerRuns, sdk_python: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Platform]:
-    if reason := sdk_local.why_not():
+def sdk() -> Callable[[str], Path]:
+    """The Python of an environment that has a SageMaker SDK."""
+
+    def python(name: str) -> Path:
+        try:
+            return environments.ensure(name)
+        except SetUpError as error:
+            pytest.skip(f"the environment {name} cannot be made here: {error.message}")
+
+    return python
+
+
+@pytest.fixture(scope="session")
+def sdk_local(
+    containers: DockerRuns,
+    process_jobs: Cloud,
+    sdk: Callable[[str], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[SdkLocal]:
+    if reason := why_not():
         pytest.skip(reason)
-    cloud = new_cloud(ProcessRuns(), tmp_path_factory)
-    platform = sdk_local.SdkLocal(sdk_python, cloud.emulator, containers, tmp_path_factory.mktemp("sdk-local"))
-    yield platform
-    platform.close()
-    cloud.emulator.stop()
+    local = SdkLocal(sdk("sdk-v2"), process_jobs.emulator, containers, tmp_path_factory.mktemp("sdk-local"))
+    yield local
+    local.close()
 
 
 @pytest.fixture(scope="module", params=["process", "docker"])

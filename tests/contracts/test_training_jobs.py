@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.jobs import BUCKET, GROUP, Cloud
-from tests.support.platforms import channel
+from tests.support.jobs import BUCKET, GROUP, Cloud, Jobs
+from tests.support.platforms import channel, new_name
 from tests.support.runners import Runs
 
 STOPPED_EMULATOR = "InternalServerError: The emulator was stopped"
@@ -25,10 +25,11 @@ TREE = {
 }  # fmt: skip
 
 
-def test_from_request_to_model(cloud: Cloud) -> None:
-    cloud.client("s3").put_object(Bucket=BUCKET, Key="data/part-1.txt", Body=b"one")
-    cloud.create("whole", "artefacts", InputDataConfig=[channel(f"s3://{BUCKET}/data")])
-    reply = cloud.ended("whole")
+def test_from_request_to_model(jobs: Jobs) -> None:
+    name = new_name("whole")
+    data = jobs.store(f"{name}/part-1.txt", b"one").removesuffix("part-1.txt")
+    jobs.create(name, "artefacts", InputDataConfig=[channel(data)])
+    reply = jobs.ended(name)
     assert reply["TrainingJobStatus"] == "Completed", reply
     assert [entry["Status"] for entry in reply["SecondaryStatusTransitions"]] == [
         "Starting",
@@ -37,8 +38,13 @@ def test_from_request_to_model(cloud: Cloud) -> None:
         "Uploading",
         "Completed",
     ]
-    assert reply["ModelArtifacts"]["S3ModelArtifacts"] == f"s3://{BUCKET}/out/whole/output/model.tar.gz"
-    assert cloud.archive("whole").keys() == {"code/inference.py", "weights.bin"}
+    assert reply["ModelArtifacts"]["S3ModelArtifacts"] == f"{jobs.output_path}/{name}/output/model.tar.gz"
+    assert jobs.archive(name).keys() == {"code/inference.py", "weights.bin"}
+
+
+def test_nothing_is_left_of_a_job(cloud: Cloud) -> None:
+    cloud.create("left", "hello")
+    assert cloud.completed("left") == ["hello"]
     assert cloud.runs.left(cloud.emulator.home, []) == []
 
 
@@ -70,25 +76,27 @@ def test_a_program_is_given_the_tree_and_the_variables_of_the_contract_and_nothi
     assert "PYTEST_CURRENT_TEST" not in environment
 
 
-def test_every_line_is_in_cloudwatch_in_order_when_the_job_says_completed(cloud: Cloud) -> None:
-    cloud.inline("talkative", "for n in range(20_000): print('line', n)")
-    assert cloud.completed("talkative") == [f"line {number}" for number in range(20_000)]
+def test_every_line_is_in_cloudwatch_in_order_when_the_job_says_completed(jobs: Jobs) -> None:
+    name = new_name("talkative")
+    jobs.inline(name, "for n in range(20_000): print('line', n)")
+    assert jobs.completed(name) == [f"line {number}" for number in range(20_000)]
 
 
-def test_metrics_are_in_the_description_and_in_cloudwatch(cloud: Cloud) -> None:
+def test_metrics_are_in_the_description_and_in_cloudwatch(jobs: Jobs) -> None:
+    name = new_name("measured")
     specification = {
-        "TrainingImage": cloud.runs.image("metrics"),
+        "TrainingImage": jobs.image("metrics"),
         "TrainingInputMode": "File",
         "MetricDefinitions": [{"Name": "train:loss", "Regex": r"name=train:loss value=(\S+);"}],
     }
-    cloud.create("measured", "metrics", AlgorithmSpecification=specification)
-    final = cloud.ended("measured")["FinalMetricDataList"]
+    jobs.create(name, "metrics", AlgorithmSpecification=specification)
+    final = jobs.ended(name)["FinalMetricDataList"]
     assert [(metric["MetricName"], metric["Value"]) for metric in final] == [("train:loss", 0.75)]
     now = datetime.now(UTC)
-    found = cloud.client("cloudwatch").get_metric_statistics(
+    found = jobs.client("cloudwatch").get_metric_statistics(
         Namespace=GROUP,
         MetricName="train:loss",
-        Dimensions=[{"Name": "TrainingJobName", "Value": "measured"}],
+        Dimensions=[{"Name": "TrainingJobName", "Value": name}],
         StartTime=now - timedelta(hours=1),
         EndTime=now + timedelta(hours=1),
         Period=7200,
@@ -108,21 +116,23 @@ def test_network_isolation_takes_the_address_and_the_keys_away(cloud: Cloud) -> 
     assert not [name for name in environment if name.startswith("AWS_") and name != "AWS_REGION"]
 
 
-def test_a_crash_is_told_by_its_exit_code(cloud: Cloud) -> None:
-    cloud.create("crashed", "fail", HyperParameters={"exit-code": "3"})
-    assert cloud.ended("crashed")["FailureReason"] == "AlgorithmError: , exit code: 3"
+def test_a_crash_is_told_by_its_exit_code(jobs: Jobs) -> None:
+    name = new_name("crashed")
+    jobs.create(name, "fail", HyperParameters={"exit-code": "3"})
+    assert jobs.ended(name)["FailureReason"] == "AlgorithmError: , exit code: 3"
 
 
-def test_a_job_can_be_stopped_once(cloud: Cloud) -> None:
-    sagemaker = cloud.client("sagemaker")
-    cloud.create("stopped", "patient")
-    cloud.said("stopped", "ready")
-    sagemaker.stop_training_job(TrainingJobName="stopped")
-    reply = cloud.ended("stopped")
+def test_a_job_can_be_stopped_once(jobs: Jobs) -> None:
+    sagemaker = jobs.client("sagemaker")
+    name = new_name("stopped")
+    jobs.create(name, "patient")
+    jobs.said(name, "ready")
+    sagemaker.stop_training_job(TrainingJobName=name)
+    reply = jobs.ended(name)
     assert (reply["TrainingJobStatus"], reply["SecondaryStatus"]) == ("Stopped", "Stopped")
-    assert cloud.archive("stopped") == {"last.txt": b"saved on SIGTERM"}
+    assert jobs.archive(name) == {"last.txt": b"saved on SIGTERM"}
     with pytest.raises(ClientError, match="training job is in status Stopped"):
-        sagemaker.stop_training_job(TrainingJobName="stopped")
+        sagemaker.stop_training_job(TrainingJobName=name)
 
 
 def test_a_program_that_ignores_sigterm_is_killed_after_the_grace_period(
@@ -137,9 +147,10 @@ def test_a_program_that_ignores_sigterm_is_killed_after_the_grace_period(
     assert runs.left(cloud.emulator.home, []) == []
 
 
-def test_a_job_that_runs_too_long_is_stopped(cloud: Cloud) -> None:
-    cloud.create("too-long", "patient", StoppingCondition={"MaxRuntimeInSeconds": 2})
-    reply = cloud.ended("too-long")
+def test_a_job_that_runs_too_long_is_stopped(jobs: Jobs) -> None:
+    name = new_name("too-long")
+    jobs.create(name, "patient", StoppingCondition={"MaxRuntimeInSeconds": 2})
+    reply = jobs.ended(name)
     assert (reply["TrainingJobStatus"], reply["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
 
 

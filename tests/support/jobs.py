@@ -22,11 +22,17 @@ class Jobs:
     """Training jobs of an endpoint that answers as SageMaker does."""
 
     bucket = BUCKET
+    prefix = ""
+    """Of every key that the tests write in the bucket."""
     role = ROLE
     instance_type = "ml.m5.xlarge"
     patience_s: float = PATIENCE_S
-    pause_s = 0.05
-    """Between two looks at a job."""
+    longest_pause_s: float = 0.05
+    """Between two looks at a job, which are at first frequent."""
+
+    @property
+    def output_path(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}out"
 
     def client(self, service: str) -> Any:
         raise NotImplementedError
@@ -35,12 +41,17 @@ class Jobs:
         """The TrainingImage that means a program of tests/programs."""
         raise NotImplementedError
 
+    def store(self, key: str, body: bytes) -> str:
+        """Put an object where jobs can read it; its s3:// address."""
+        self.client("s3").put_object(Bucket=self.bucket, Key=f"{self.prefix}{key}", Body=body)
+        return f"s3://{self.bucket}/{self.prefix}{key}"
+
     def create(self, name: str, program: str, **members: Any) -> None:
         """A job that runs a program of tests/programs."""
         self.create_on(name, self.image(program), **members)
 
     def create_on(self, name: str, image: str, **members: Any) -> None:
-        common = request(image, self.bucket, self.role, self.instance_type)
+        common = request(image, self.output_path, self.role, self.instance_type)
         self.client("sagemaker").create_training_job(TrainingJobName=name, **common | members)
 
     def inline(self, name: str, code: str, **members: Any) -> None:
@@ -48,12 +59,12 @@ class Jobs:
 
     def ended(self, name: str) -> dict[str, Any]:
         """DescribeTrainingJob's reply once the job has ended in any way."""
-        deadline = time.monotonic() + self.patience_s
-        while time.monotonic() < deadline:
+        started = time.monotonic()
+        while (waited_s := time.monotonic() - started) < self.patience_s:
             reply: dict[str, Any] = self.client("sagemaker").describe_training_job(TrainingJobName=name)
             if reply["TrainingJobStatus"] not in ("InProgress", "Stopping"):
                 return reply
-            time.sleep(self.pause_s)
+            self._pause(waited_s)
         raise TimeoutError(name)
 
     def completed(self, name: str) -> list[str]:
@@ -65,17 +76,30 @@ class Jobs:
     def log(self, name: str) -> list[str]:
         """Every line that CloudWatch Logs has of the job."""
         logs = self.client("logs")
-        stream = logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix=f"{name}/")["logStreams"][0]
+        streams = logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix=f"{name}/")["logStreams"]
+        if not streams:
+            return []
         lines: list[str] = []
         token: dict[str, str] = {}
         while True:
             page = logs.get_log_events(
-                logGroupName=GROUP, logStreamName=stream["logStreamName"], startFromHead=True, **token
+                logGroupName=GROUP, logStreamName=streams[0]["logStreamName"], startFromHead=True, **token
             )
-            if not page["events"]:
-                return lines
             lines += [event["message"] for event in page["events"]]
+            if page["nextForwardToken"] == token.get("nextToken"):
+                return lines
             token = {"nextToken": page["nextForwardToken"]}
+
+    def said(self, name: str, text: str) -> None:
+        """Wait for a line that begins so."""
+        started = time.monotonic()
+        while not any(line.startswith(text) for line in Jobs.log(self, name)):
+            waited_s = time.monotonic() - started
+            assert waited_s < self.patience_s, f"{name} did not say {text}"
+            self._pause(waited_s)
+
+    def _pause(self, waited_s: float) -> None:
+        time.sleep(min(0.05 + waited_s / 10, self.longest_pause_s))
 
     def output(self, name: str) -> list[str]:
         """The lines of the program alone."""
@@ -83,7 +107,7 @@ class Jobs:
 
     def archive(self, name: str, which: str = "model") -> dict[str, bytes]:
         """The files of model.tar.gz or output.tar.gz by name."""
-        return archive(self.client("s3"), self.bucket, name, which)
+        return archive(self.client("s3"), self.output_path, name, which)
 
     def dump(self, name: str, **members: Any) -> tuple[dict[str, str | None], dict[str, str]]:
         """What a program is given: path below /opt/ml → text, None for a folder; and its environment."""
@@ -110,7 +134,7 @@ class Cloud(Jobs):
         return self.emulator.home / "training-jobs" / name
 
     def said(self, name: str, text: str) -> None:
-        """Wait for a line that begins so."""
+        """Wait for a line that begins so, without a request."""
         deadline = time.monotonic() + PATIENCE_S
         path = self.folder(name) / "logs" / "algo-1.jsonl"
         while not path.exists() or f'"{text}' not in path.read_text():
@@ -126,8 +150,7 @@ class OnEndpoint(Platform):
         self._jobs = jobs
 
     def store(self, key: str, body: bytes) -> str:
-        self._jobs.client("s3").put_object(Bucket=self._jobs.bucket, Key=key, Body=body)
-        return f"s3://{self._jobs.bucket}/{key}"
+        return self._jobs.store(key, body)
 
     def run(self, program: str, **members: Any) -> Ended:
         name = new_name(program)

@@ -91,12 +91,12 @@ def new_name(program: str) -> str:
     return f"{program}-{uuid.uuid4().hex[:8]}"
 
 
-def request(image: str, bucket: str, role: str, instance_type: str = "ml.m5.xlarge") -> dict[str, Any]:
-    """The members of CreateTrainingJob that every job has, but its name."""
+def request(image: str, output: str, role: str, instance_type: str) -> dict[str, Any]:
+    """The members of CreateTrainingJob that every job has, but its name; `output` is an s3:// address."""
     return {
         "RoleArn": role,
         "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
-        "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/out"},
+        "OutputDataConfig": {"S3OutputPath": output},
         "ResourceConfig": {"InstanceType": instance_type, "InstanceCount": 1, "VolumeSizeInGB": 10},
         "StoppingCondition": {"MaxRuntimeInSeconds": 600},
     }
@@ -107,8 +107,9 @@ def channel(uri: str, name: str = "train", **more: Any) -> dict[str, Any]:
     return {"ChannelName": name, "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}, **more}
 
 
-def archive(s3: Any, bucket: str, job: str, which: str) -> dict[str, bytes]:
+def archive(s3: Any, output: str, job: str, which: str) -> dict[str, bytes]:
     """The files of a job's model.tar.gz or output.tar.gz by name."""
-    body = s3.get_object(Bucket=bucket, Key=f"out/{job}/output/{which}.tar.gz")["Body"].read()
+    bucket, _, prefix = output.removeprefix("s3://").partition("/")
+    body = s3.get_object(Bucket=bucket, Key=f"{prefix}/{job}/output/{which}.tar.gz")["Body"].read()
     with tarfile.open(fileobj=io.BytesIO(body)) as tar:
         return {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}

@@ -54,11 +54,13 @@ class DockerRuns:
 
     def image(self, program: str) -> str:
         name = f"{REGISTRY}/drydock/train-cpu:{program}"
-        if name not in self._built:
-            files = {f"programs/{path.name}": path.read_bytes() for path in PROGRAMS.glob("*.py")}
-            lines = f"COPY train /usr/local/bin/train\nCOPY programs /opt/programs\nENV PROGRAM={_file(program)}"
-            self.build(name, f"FROM {BASE}\n{lines}\n", {"train": TRAIN, **files})
-        return name
+        return name if name in self._built else self.build_program(name, program)
+
+    def build_program(self, name: str, program: str) -> str:
+        """Build an image whose `train` is a program of tests/programs, and return its name."""
+        files = {f"programs/{path.name}": path.read_bytes() for path in PROGRAMS.glob("*.py")}
+        lines = f"COPY train /usr/local/bin/train\nCOPY programs /opt/programs\nENV PROGRAM={_file(program)}"
+        return self.build(name, f"FROM {BASE}\n{lines}\n", {"train": TRAIN, **files})
 
     def build(self, name: str, dockerfile: str, files: Mapping[str, bytes] | None = None) -> str:
         """Build an image, its files executable, and return its name."""

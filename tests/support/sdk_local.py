@@ -17,8 +17,9 @@ from tests.support.jobs import BUCKET
 from tests.support.platforms import Ended, Platform, archive, new_name, request
 from tests.support.runners import DockerRuns
 
-CLIENT = Path(__file__).parent / "clients" / "sdk_v2_local.py"
+CLIENT = Path(__file__).parent / "clients" / "sdk_local_jobs.py"
 COMPOSE = "docker-compose"
+OUTPUT = f"s3://{BUCKET}/out"
 _SAID = re.compile(r"^(?:\x1b\[2K)?[a-z0-9]{10}-algo-1-[a-z0-9]{5} +\| ?(.*?)\r*$")
 """A line of the program, as docker compose prints it; all others are its own."""
 _FAILED = "RuntimeError: Failed to run: "
@@ -45,12 +46,12 @@ class SdkLocal(Platform):
 
     def run(self, program: str, **members: Any) -> Ended:
         name = new_name(program)
-        common = request(self._containers.image(program), BUCKET, ROLE, instance_type="local")
+        common = request(self._containers.image(program), OUTPUT, ROLE, "local")
         reply = self._ask({"TrainingJobName": name, **common, **members})
         assert reply["described"] or reply["error"].startswith(_FAILED), reply
         said = [found[1] for line in reply["printed"].split("\n") if (found := _SAID.match(line))]
         status = reply["described"]["TrainingJobStatus"] if reply["described"] else "Failed"
-        return Ended(name, status, reply["error"] or "", said, partial(archive, self._s3, BUCKET, name))
+        return Ended(name, status, reply["error"] or "", said, partial(archive, self._s3, OUTPUT, name))
 
     def _ask(self, question: dict[str, Any]) -> Any:
         stdin, stdout = self._client.stdin, self._client.stdout
