@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import statistics
@@ -14,12 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import precision, rebuild
+from tests.bench import precision, rebuild, starts
 from tests.support import emulator as emulators
-from tests.support.emulator import ROLE, ROOT, Emulator
+from tests.support.emulator import ROOT, Emulator
 
 ROUNDS = 15
-BUCKET = "bench"
 
 
 def main() -> int:
@@ -35,49 +33,20 @@ def main() -> int:
             _bench_s3(running)
         finally:
             running.stop()
+        starts.main(Path(folder))
     precision.main()
     rebuild.main()
     return 0
 
 
 def _bench_jobs(running: Emulator, floor_s: float) -> None:
-    s3 = running.client("s3")
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    s3.put_object(Bucket=BUCKET, Key="empty/", Body=b"")
-    _first_line(running, "warm-up", "hello")
-    latencies = [_first_line(running, f"hello-{number}", "hello") for number in range(ROUNDS)]
+    starts.fill(running)
+    hello, yolo = "drydock/train-cpu:hello", "drydock/train-cpu:yolo"
+    starts.first_line(running, "warm-up", hello)
+    latencies = [starts.first_line(running, f"hello-{number}", hello) for number in range(ROUNDS)]
     _show("CreateTrainingJob to a one-line program's first line", latencies)
     _show("  the same, less python -c pass (aim: 0.200)", [seconds - floor_s for seconds in latencies])
-    _show("CreateTrainingJob to YOLO's first line", [_first_line(running, f"yolo-{n}", "yolo") for n in range(5)])
-
-
-def _first_line(running: Emulator, name: str, program: str) -> float:
-    """Seconds from the call to the moment the program's first line was read, by the clock of this machine."""
-    sagemaker = running.client("sagemaker")
-    started = time.time()
-    sagemaker.create_training_job(
-        TrainingJobName=name,
-        RoleArn=ROLE,
-        AlgorithmSpecification={"TrainingImage": f"drydock/train-cpu:{program}", "TrainingInputMode": "File"},
-        InputDataConfig=[
-            {
-                "ChannelName": "train",
-                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/empty/"}},
-            }
-        ],
-        OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/out"},
-        ResourceConfig={"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        StoppingCondition={"MaxRuntimeInSeconds": 600},
-    )
-    while sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "InProgress":
-        time.sleep(0.05)
-    log = running.home / "training-jobs" / name / "logs" / "algo-1.jsonl"
-    return next(event["t"] for event in _events(log) if not event["m"].startswith("[drydock]")) / 1000 - started
-
-
-def _events(log: Path) -> list[dict[str, Any]]:
-
-    return [json.loads(line) for line in log.read_text().splitlines()]
+    _show("CreateTrainingJob to YOLO's first line", [starts.first_line(running, f"yolo-{n}", yolo) for n in range(5)])
 
 
 def _bench_s3(running: Emulator) -> None:
@@ -90,11 +59,11 @@ def _bench_s3(running: Emulator) -> None:
 
 
 def _get(s3: Any, key: str) -> None:
-    s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    s3.get_object(Bucket=starts.BUCKET, Key=key)["Body"].read()
 
 
 def _put(s3: Any, key: str, body: bytes) -> None:
-    s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    s3.put_object(Bucket=starts.BUCKET, Key=key, Body=body)
 
 
 def _python_pass() -> None:
