@@ -83,9 +83,9 @@ def environment(emulator: Emulator, folder: Path) -> dict[str, str]:
 
 def why_not() -> str:
     """What local mode lacks on this machine; empty if nothing."""
-    if shutil.which(COMPOSE) or _compose_says_v2():
+    if shutil.which("docker") and (shutil.which(COMPOSE) or _compose_says_v2()):
         return ""
-    return f"the SDK's local mode finds no Docker Compose here (no {COMPOSE} on PATH); .ci/engine installs it"
+    return f"the SDK's local mode needs docker and {COMPOSE} on PATH; .ci/engine installs them on Debian 12"
 
 
 def clear(api: Any, folder: Path) -> None:
