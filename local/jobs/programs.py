@@ -16,8 +16,10 @@ from local.installer import SetUpError
 from local.jobs import frameworks
 from local.jobs.backend import Wanted
 
-IMAGE = re.compile(r"(?:[^/\s]+/)*(?P<local>drydock/(?P<image>[^/:@\s]+):(?P<program>[^/:@\s]+))")
-"""Any registry host and account, then drydock/<image>:<program>."""
+BUILD = r"-(?:\d+(?:\.\d+)+-[0-9a-f]{7,40}|[0-9a-f]{12})"
+"""What `drydock push` puts behind a tag: version and revision, or the image's id."""
+IMAGE = re.compile(rf"(?:[^/\s]+/)*(?P<local>drydock/(?P<image>[^/:@\s]+):(?P<program>[^/:@\s]+?))(?:{BUILD})?")
+"""Any registry host and account, then drydock/<image>:<program>, then which build of it."""
 CONTAINERS = "run jobs in containers: drydock down, then drydock up --backend docker"
 
 

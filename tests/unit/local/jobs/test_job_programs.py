@@ -27,16 +27,26 @@ def folder(path, *names, **entry):
         "123456789012.dkr.ecr.eu-west-1.amazonaws.com/drydock/train-cpu:yolo",
         "localhost:5000/drydock/train-cpu:yolo",
         "registry.example/team/drydock/train-cpu:yolo",
+        "123456789012.dkr.ecr.eu-west-1.amazonaws.com/drydock/train-cpu:yolo-0.1.0-fd0d3c1",
+        "drydock/train-cpu:yolo-0123456789ab",
     ],
 )
-def test_a_registry_before_the_name_makes_no_difference(tmp_path, image):
+def test_a_registry_before_the_name_and_a_build_behind_it_make_no_difference(tmp_path, image):
     program = ProgramTable([folder(tmp_path, "yolo")]).resolve(Wanted(image))
     assert (program.name, program.file, program.environment) == ("yolo", tmp_path / "yolo.py", "pytorch")
 
 
 @pytest.mark.parametrize(
     "image",
-    ["yolo", "drydock/train-cpu", "drydock/train-tf-cpu:yolo", "drydock/train-cpu:ssd", "other/train-cpu:yolo", ""],
+    [
+        "yolo",
+        "drydock/train-cpu",
+        "drydock/train-tf-cpu:yolo",
+        "drydock/train-cpu:yolo-new",
+        "drydock/train-cpu:ssd",
+        "other/train-cpu:yolo",
+        "",
+    ],
 )
 def test_an_unknown_image_is_refused_with_the_known_ones(tmp_path, image):
     table = ProgramTable([folder(tmp_path, "yolo")])
