@@ -18,8 +18,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from local import ecr
 from local.api import service
 from local.api.actions import State
 from local.home import Home
@@ -36,6 +37,9 @@ from local.routing import Router
 from local.s3.app import S3Application
 from local.s3.store import ObjectStore
 from local.store import Store
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 PROGRAMS = Path(__file__).resolve().parent.parent / "entrypoints"
 """The program folder of this checkout, served beside those that ``--programs`` names."""
@@ -118,7 +122,18 @@ def _application(
     runner = Runner(home, store, objects, telemetry, _backend(home, listening, table, backend, cleanup))
     cleanup.callback(runner.close)
     runner.recover()
-    return Router(State(store, runner), S3Application(objects), Forwarder(neighbours_url), str(home.root))
+    return Router(State(store, runner), S3Application(objects), _neighbours(neighbours_url), str(home.root))
+
+
+def _neighbours(url: str) -> "WSGIApplication":
+    """The way to moto, through the registry that the environment names, if it names one."""
+    registry = os.environ.get("DRYDOCK_REGISTRY")
+    if not registry:
+        return Forwarder(url)
+    try:
+        return ecr.Registry(Forwarder(url), registry)
+    except ValueError as error:
+        raise CannotStartError(str(error)) from None
 
 
 def _backend(home: Home, listening: Listening, table: ProgramTable, name: BackendName, cleanup: ExitStack) -> Backend:
