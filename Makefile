@@ -9,7 +9,9 @@ IMG_SIZE ?= 320
 BATCH_SIZE ?= 8
 HP ?=
 BACKEND ?=
+INSTANCE ?=
 IMAGES ?=
+YES ?=
 TESTS ?= tests
 TARGET ?=
 
@@ -22,13 +24,17 @@ bin = "$$(dirname "$$(python3 -m local.environments $(1))")/$(2)"
 # one word of the shell, whatever it holds: $(call quoted,my photos/it's.manifest)
 quoted = '$(subst ','\'',$(1))'
 
-.PHONY: help train-local up down check test lint format golden bench folds starter-weights images verify clean
+# what is trained on, and how
+training = $(if $(DATA),--data $(call quoted,$(DATA))) $(foreach pair,task=$(TASK) epochs=$(EPOCHS) img-size=$(IMG_SIZE) batch-size=$(BATCH_SIZE) $(HP),--hp $(call quoted,$(pair)))
+
+.PHONY: help train-local up down check test lint format golden bench folds starter-weights images \
+	aws-setup train-aws aws-clean verify clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 train-local: ## train YOLO on this machine; DATA=<manifest, folder or s3://> TASK=detect|segment EPOCHS= IMG_SIZE= BATCH_SIZE= HP="k=v …" BACKEND=process|docker
-	@./drydock train yolo $(if $(BACKEND),--backend $(BACKEND)) $(if $(DATA),--data $(call quoted,$(DATA))) $(foreach pair,task=$(TASK) epochs=$(EPOCHS) img-size=$(IMG_SIZE) batch-size=$(BATCH_SIZE) $(HP),--hp $(call quoted,$(pair)))
+	@./drydock train yolo $(if $(BACKEND),--backend $(BACKEND)) $(training)
 
 up: ## start the emulator in the background; BACKEND=process|docker is what runs its jobs
 	@./drydock up $(if $(BACKEND),--backend $(BACKEND))
@@ -65,6 +71,15 @@ starter-weights: ## train entrypoints/weights/yolov8n-seg.safetensors again (an 
 
 images: ## build the images; IMAGES="train-cpu-yolo local" for a part, TORCH_CPU_INDEX=<mirror> of torch's CPU builds
 	@python3 -m containers.build $(IMAGES)
+
+aws-setup: ## make what jobs in AWS need: a bucket, a role, repositories; printed first; YES=1 does not ask
+	@./drydock aws setup $(if $(YES),--yes)
+
+train-aws: ## train YOLO in AWS, with train-local's variables; INSTANCE=ml.g4dn.xlarge; priced first; YES=1 does not ask
+	@./drydock train yolo --aws $(if $(YES),--yes) $(if $(INSTANCE),--instance-type $(INSTANCE)) $(training)
+
+aws-clean: ## remove what aws-setup and push made; printed first; YES=1 does not ask
+	@./drydock aws clean $(if $(YES),--yes)
 
 verify: ## every test at its full size
 	@$(call in,dev) -m pytest tests

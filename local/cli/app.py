@@ -6,21 +6,12 @@ from collections.abc import Sequence
 
 import typer
 
-from local.cli import check, doctor, inference, jobs, lifecycle, new_image, new_program, shell, train
+from local.cli import aws, check, doctor, failures, inference, jobs, lifecycle, new_image, new_program, shell, train
 from local.cli.refusal import BAD_INPUT, FAILED, Refusal
 from local.cli.terminal import say_error
-from local.errors import ServiceError
 from local.installer import SetUpError
 
 INTERRUPTED = 130
-LONGEST_MESSAGE = 600
-"""Characters; AWS lists every allowed value, hundreds of them for an instance type."""
-HINTS = {
-    "ResourceInUse": "choose another --name, or leave --name out",
-    "ValidationException": "correct the value that the message names, or ask for --help",
-    "NoSuchBucket": "aws s3 mb s3://BUCKET makes it, under the variables of drydock env",
-}
-"""What to type after an error that the endpoint answered with, by its code."""
 
 app = typer.Typer(
     name="drydock",
@@ -44,6 +35,7 @@ app.command()(jobs.stop)
 app.command()(jobs.fetch)
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
+app.add_typer(aws.app, name="aws")
 app.command()(lifecycle.reset)
 app.command("new-program")(new_program.new_program)
 app.command("new-image")(new_image.new_image)
@@ -66,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        message = _service_message(error)
+        message = failures.explained(error)
         if message is None:
             raise
         say_error(*message)
@@ -77,20 +69,3 @@ def _usage_hint(arguments: Sequence[str]) -> str:
     verbs = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     verb = next((word for word in arguments if word in verbs), "")
     return f"drydock {verb} --help".replace("  ", " ")
-
-
-def _service_message(error: Exception) -> tuple[str, str] | None:
-    """AWS's own code and wording for an error that the endpoint answered with, or would have, if it is one."""
-    from botocore.exceptions import ClientError, HTTPClientError
-
-    if isinstance(error, HTTPClientError):
-        return f"the emulator stopped answering: {error}", "drydock up"
-    if isinstance(error, ClientError):
-        code, message = (str(error.response["Error"].get(key, "")) for key in ("Code", "Message"))
-    elif isinstance(error, ServiceError):
-        code, message = error.code, error.message
-    else:
-        return None
-    if len(message) > LONGEST_MESSAGE:
-        message = f"{message[:LONGEST_MESSAGE]} …"
-    return f"{code}: {message}", HINTS.get(code, "")

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from local.cli.archives import unpack
-from local.cli.endpoint import Endpoint
 from local.cli.follow import LogReader, logs_client
+from local.cli.place import Place
 from local.cli.refusal import Refusal
 from local.cli.terminal import say
 from local.cli.upload import split_uri
@@ -37,7 +37,7 @@ def folder_of(job: str) -> Path:
     return runs_folder() / job
 
 
-def collect(running: Endpoint, description: dict[str, Any]) -> Path:
+def collect(running: Place, description: dict[str, Any]) -> Path:
     """Downloads model.tar.gz, the unpacked output.tar.gz and the log of a job that has ended; returns the folder.
 
     The folder appears at once and complete; an earlier one of the same job is replaced.

@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from local.cli.refusal import FAILED, Refusal
 from local.environments import CHECKOUT
@@ -15,11 +15,17 @@ from local.jobs.backend import BackendName
 
 ACCESS_KEY = "drydock"  # any key will do; this one opens no account
 DEFAULT_REGION = "us-east-1"
+ROLE = "arn:aws:iam::123456789012:role/drydock"
 
 
 @dataclass(frozen=True)
 class Endpoint:
     """An emulator that answers."""
+
+    flag: ClassVar[str] = ""
+    poll_s: ClassVar[float] = 0.4
+    drain_s: ClassVar[float] = 0.1
+    role: ClassVar[str] = ROLE
 
     url: str
     pid: int
@@ -28,6 +34,10 @@ class Endpoint:
     """Its program folders."""
     backend: BackendName
     """What runs its jobs."""
+
+    @property
+    def bucket(self) -> str:
+        return f"drydock-data-{region()}"
 
     def client(self, service: str, in_region: str = "") -> Any:
         """A boto3 client of one service, bound to this emulator whatever the environment says."""
@@ -43,6 +53,17 @@ class Endpoint:
             aws_secret_access_key=ACCESS_KEY,
             config=Config(proxies={}, retries={"max_attempts": 2}, max_pool_connections=16),
         )
+
+    def ensure_bucket(self) -> None:
+        """Makes the bucket if it is not there."""
+        from botocore.exceptions import ClientError
+
+        s3 = self.client("s3")
+        try:
+            s3.head_bucket(Bucket=self.bucket)
+        except ClientError:
+            here = {} if region() == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region()}}
+            s3.create_bucket(Bucket=self.bucket, **here)
 
 
 def region() -> str:

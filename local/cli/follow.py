@@ -4,16 +4,15 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from local.cli.endpoint import Endpoint
+from local.cli.place import Place
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 TERMINAL = frozenset({"Completed", "Failed", "Stopped"})
-POLL_S = 0.4
 DRAIN_POLLS = 2
 """How many empty readings after a job's end are taken for the end of its log."""
 
 
-def logs_client(running: Endpoint, description: Mapping[str, Any]) -> Any:
+def logs_client(running: Place, description: Mapping[str, Any]) -> Any:
     """A client of CloudWatch Logs in the job's own region."""
     return running.client("logs", description["TrainingJobArn"].split(":")[3])
 
@@ -69,7 +68,7 @@ class LogReader:
             lines += [(event["timestamp"], Line(event["message"], host)) for event in reply["events"]]
 
 
-def follow(running: Endpoint, description: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], list[Line]]]:
+def follow(running: Place, description: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], list[Line]]]:
     """Yields the job's description and its new log lines until it has ended and its log is read to the end."""
     job = description["TrainingJobName"]
     sagemaker = running.client("sagemaker")
@@ -83,4 +82,4 @@ def follow(running: Endpoint, description: Mapping[str, Any]) -> Iterator[tuple[
         quiet = quiet + 1 if ended and not lines else 0
         if quiet == DRAIN_POLLS:
             return
-        time.sleep(POLL_S / 4 if ended else POLL_S)
+        time.sleep(running.drain_s if ended else running.poll_s)

@@ -16,15 +16,15 @@ from typing import Annotated, Any
 import typer
 
 from local import environments
-from local.cli import endpoint as endpoints
 from local.cli import programs, signals
 from local.cli.archives import unpack
 from local.cli.collect import download, folder_of, model_uri
-from local.cli.endpoint import Endpoint
 from local.cli.jobs import JobArgument, find_job
+from local.cli.place import AwsOption, Place, open_place
 from local.cli.programs import Program
 from local.cli.refusal import FAILED, Refusal
 from local.cli.terminal import put, say
+from local.jobs.programs import IMAGE
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
@@ -52,12 +52,13 @@ def predict(
     output: Annotated[
         Path | None, typer.Option(help="Folder for the drawn images. Default: runs/JOB/predictions.")
     ] = None,
+    aws: AwsOption = False,
 ) -> int:
     """Predict on images: predictions as JSON on stdout, pictures with boxes or masks drawn."""
     from local.cli.pictures import draw
 
     photographs = find_images(images)
-    model = open_model(endpoints.require(), job)
+    model = open_model(open_place(aws), job)
     folder = (output or folder_of(job) / "predictions").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     command = model.command("predict", str(model.base / "model"), *map(str, photographs))
@@ -96,31 +97,32 @@ def find_images(places: list[Path]) -> list[Path]:
 def serve(
     job: JobArgument,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 8080,
+    aws: AwsOption = False,
 ) -> None:
     """Serve a job's model: GET /ping, POST /invocations with an image. Ctrl-C ends it."""
-    model = open_model(endpoints.require(), job)
+    model = open_model(open_place(aws), job)
     command = model.command("serve")
     chosen = port or _free_port()
     say(f"to try it: curl --data-binary @image.jpg -H 'Content-Type: image/jpeg' http://127.0.0.1:{chosen}/invocations")
     os.execve(command[0], command, model.environ() | {"SAGEMAKER_BIND_TO_PORT": str(chosen)})
 
 
-def open_model(running: Endpoint, job: str) -> Model:
+def open_model(running: Place, job: str) -> Model:
     """Downloads and unpacks the job's model unless that was done before.
 
-    Raises Refusal if the job has none, or if no program of this emulator made it.
+    Raises Refusal if the job has none, or if no program that is known here made it.
     """
-    description = find_job(running.client("sagemaker"), job)
+    description = find_job(running, job)
     status = description["TrainingJobStatus"]
     base = running.home.root / "models" / description["TrainingJobArn"].rpartition("/")[2]
     created = description["CreationTime"].isoformat()
     mark = base / "created"
     if not (mark.is_file() and mark.read_text() == created):
         if status in {"InProgress", "Stopping"}:
-            raise Refusal(f"{job} has not ended yet", f"drydock logs -f {job}", FAILED)
+            raise Refusal(f"{job} has not ended yet", f"drydock logs -f {job}{running.flag}", FAILED)
         with _emptied(base) as part:
             if not download(running.client("s3"), model_uri(description), part / "model.tar.gz"):
-                raise Refusal(f"{job} has no model: it is {status}", f"drydock describe {job}", FAILED)
+                raise Refusal(f"{job} has no model: it is {status}", f"drydock describe {job}{running.flag}", FAILED)
             unpack(part / "model.tar.gz", part / "model")
             (part / "model.tar.gz").unlink()
             (part / "created").write_text(created)
@@ -182,10 +184,11 @@ def _new_name(name: str, taken: set[str]) -> str:
     return chosen
 
 
-def _program_of(running: Endpoint, model: Path, image: str) -> Program:
+def _program_of(running: Place, model: Path, image: str) -> Program:
     """The program that the model's metadata names, else the image's tag."""
     try:
         name = str(json.loads((model / "metadata.json").read_text())["program"])
     except (OSError, ValueError, KeyError, TypeError):
-        name = image.rpartition(":")[2]
+        ours = IMAGE.fullmatch(image)
+        name = ours["program"] if ours else image.rpartition(":")[2]
     return programs.find(name, running.programs)

@@ -3,7 +3,6 @@
 import fcntl
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from local.cli import endpoint as endpoints
 from local.cli.emulator import server_command, start, stop, stop_silent
 from local.cli.endpoint import Endpoint
 from local.cli.refusal import Refusal
-from local.cli.terminal import put_json, say
+from local.cli.terminal import confirm, put_json, say
 from local.environments import CHECKOUT
 from local.home import Home
 from local.jobs.backend import BackendName
@@ -83,12 +82,7 @@ def reset(
     if not state:
         say(f"nothing to delete in {chosen.root}")
         return
-    if not yes:
-        if not sys.stdin.isatty():
-            raise Refusal(
-                f"reset deletes every job and object in {chosen.root}, and nobody is here to ask", "add --yes"
-            )
-        typer.confirm(f"Delete every job, object and log in {chosen.root}?", abort=True, err=True)
+    confirm(f"Delete every job, object and log in {chosen.root}?", yes, f"nothing was deleted in {chosen.root}")
     running = endpoints.find(chosen)
     if running:
         stop(running.pid)

@@ -7,12 +7,13 @@ from local import validation
 from local.api import rules
 from local.cli.collect import folder_of
 from local.cli.endpoint import Endpoint
+from local.cli.place import Place
 from local.errors import ResourceInUse
 from local.jobs.backend import BackendName, wanted
 from local.jobs.programs import Program, ProgramTable
 
 
-def check(running: Endpoint, request: Mapping[str, Any]) -> Program | None:
+def check(running: Place, request: Mapping[str, Any]) -> Program | None:
     """Raises ServiceError for what CreateTrainingJob would refuse, whatever the data is; Refusal for a name without
     a folder in runs/. What will run as a process of this machine, if it does.
 
@@ -22,7 +23,7 @@ def check(running: Endpoint, request: Mapping[str, Any]) -> Program | None:
     sagemaker, body = running.client("sagemaker"), dict(request)
     validation.check_request(sagemaker.meta.service_model.operation_model("CreateTrainingJob").input_shape, body)
     rules.check(body)
-    program = _check_backend(running, body)
+    program = _check_backend(running, body) if isinstance(running, Endpoint) else None
     _check_name(sagemaker, body["TrainingJobName"])
     folder_of(body["TrainingJobName"])
     return program

@@ -1,4 +1,4 @@
-"""What a job's wall time would have cost on AWS, from the price table ``prices.json``."""
+"""What a job costs on AWS, or its wall time would have cost there, from the price table ``prices.json``."""
 
 import json
 from collections.abc import Mapping
@@ -35,6 +35,40 @@ class Cost:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What AWS asks for a job, by the table; AWS's own bill is right."""
+
+    instance_type: str
+    seconds: float
+    """That are billed, of all instances."""
+    usd: float | None
+    """None for a type that the table lacks."""
+    source: str
+
+    def __str__(self) -> str:
+        price = "price unknown" if self.usd is None else f"${self.usd:.4f} on demand ({self.source})"
+        return f"{self.seconds:.0f} s billed at {self.instance_type}: {price}"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def hourly(instance_type: str) -> tuple[float | None, str]:
+    """On-demand price of an hour in USD, None if the table lacks the type, and what the table is of."""
+    table = json.loads(PRICES.read_text())
+    return table["usd_per_hour"].get(instance_type), f"{table['region']}, table of {table['date']}"
+
+
+def bill(description: Mapping[str, Any]) -> Bill | None:
+    """Of a job that has ended in AWS; None if it never had an instance."""
+    if "BillableTimeInSeconds" not in description:
+        return None
+    resources, (usd, source) = description["ResourceConfig"], hourly(description["ResourceConfig"]["InstanceType"])
+    seconds = description["BillableTimeInSeconds"] * resources.get("InstanceCount", 1)
+    return Bill(resources["InstanceType"], seconds, None if usd is None else usd * seconds / 3600, source)
 
 
 def cost(

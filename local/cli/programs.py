@@ -22,12 +22,17 @@ class Program:
     file: Path
     environment: str
     """Virtual environment that it runs in, a name of ``local.environments``."""
-    image: str
-    """What CreateTrainingJob is given as TrainingImage."""
+    images: tuple[str, ...]
+    """``drydock/train-cpu:yolo`` and the like."""
     metric_definitions: tuple[dict[str, str], ...]
     hyperparameters: Mapping[str, Mapping[str, Any]]
     """Name → its declaration."""
     channels: Mapping[str, Any]
+
+    @property
+    def image(self) -> str:
+        """What CreateTrainingJob is given as TrainingImage."""
+        return self.images[0]
 
     def check_hyperparameters(self, given: Mapping[str, str]) -> None:
         """Raises Refusal for a name or value that the program does not declare; dashes and underscores are equal.
@@ -86,7 +91,7 @@ def _program(name: str, entry: Mapping[str, Any], folder: Path) -> Program:
         name=name,
         file=folder / entry["file"],
         environment=entry["environment"],
-        image=f"drydock/{entry['images'][0]}:{name}",
+        images=tuple(f"drydock/{image}:{name}" for image in entry["images"]),
         metric_definitions=tuple(entry.get("metric_definitions", ())),
         hyperparameters={declared["name"]: declared for declared in entry.get("hyperparameters", ())},
         channels=entry.get("channels", {}),

@@ -9,9 +9,8 @@ from typing import Any
 
 from local.cli.programs import Program
 from local.cli.refusal import Refusal
-from local.cli.upload import Source, bucket_name, split_uri
+from local.cli.upload import Source, split_uri
 
-ROLE = "arn:aws:iam::123456789012:role/drydock"
 INSTANCE_TYPE = "ml.m5.xlarge"
 VOLUME_GB = 30
 MAX_RUNTIME_S = 86_400
@@ -61,6 +60,8 @@ def build(
     program: Program,
     name: str,
     *,
+    role: str,
+    bucket: str,
     settings: Mapping[str, str],
     sources: Mapping[str, Source],
     image: str | None = None,
@@ -70,7 +71,7 @@ def build(
     resumed: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The whole request: a new one, or that of the job to go on with, where nothing else is given."""
-    body: dict[str, Any] = deepcopy(dict(resumed or _fresh(program, name)))
+    body: dict[str, Any] = deepcopy(dict(resumed or _fresh(program, name, role, bucket)))
     body["TrainingJobName"] = name
     before = dict(body.get("HyperParameters", {}))
     if "train" in sources and "manifest" in program.hyperparameters:
@@ -130,11 +131,10 @@ def _has_objects(s3: Any, uri: str) -> bool:
     return bool(found.get("KeyCount"))
 
 
-def _fresh(program: Program, name: str) -> dict[str, Any]:
-    bucket = bucket_name()
+def _fresh(program: Program, name: str, role: str, bucket: str) -> dict[str, Any]:
     return {
         "TrainingJobName": name,
-        "RoleArn": ROLE,
+        "RoleArn": role,
         "AlgorithmSpecification": {
             "TrainingImage": program.image,
             "TrainingInputMode": "File",

@@ -19,8 +19,8 @@ def final_metrics(description: dict[str, Any]) -> dict[str, float]:
     return {metric["MetricName"]: metric["Value"] for metric in description.get("FinalMetricDataList", [])}
 
 
-def finished(description: dict[str, Any], folder: Path) -> list[str]:
-    """What ``train`` prints at the end."""
+def finished(description: dict[str, Any], folder: Path, *, billed: bool) -> list[str]:
+    """What ``train`` prints at the end; ``billed``: by AWS."""
     lines = [f"job        {description['TrainingJobName']}  {description['TrainingJobStatus']}"]
     metrics = final_metrics(description)
     width = max(map(len, metrics), default=0)
@@ -30,15 +30,13 @@ def finished(description: dict[str, Any], folder: Path) -> list[str]:
     ]
     names = sorted(path.name for path in folder.iterdir())
     lines += [f"results    {folder}/", f"           {'  '.join(names)}"]
-    wall_s = wall_time_s(description)
-    if wall_s is not None:
-        lines.append(f"cost       {pricing.cost(wall_s, instances=_instances(description))}")
-    return lines
+    cost = pricing.bill(description) if billed else _would_cost(description)
+    return [*lines, f"cost       {cost}"] if cost else lines
 
 
-def to_json(description: dict[str, Any], folder: Path | None) -> dict[str, Any]:
+def to_json(description: dict[str, Any], folder: Path | None, *, billed: bool) -> dict[str, Any]:
     """The same for a script."""
-    wall_s = wall_time_s(description)
+    cost = pricing.bill(description) if billed else _would_cost(description)
     return {
         "job": description["TrainingJobName"],
         "status": description["TrainingJobStatus"],
@@ -46,7 +44,7 @@ def to_json(description: dict[str, Any], folder: Path | None) -> dict[str, Any]:
         "metrics": final_metrics(description),
         "model": _stored_model(description),
         "results": str(folder) if folder else None,
-        "cost": pricing.cost(wall_s, instances=_instances(description)).to_json() if wall_s is not None else None,
+        "cost": cost.to_json() if cost else None,
     }
 
 
@@ -68,8 +66,9 @@ def describe(description: dict[str, Any]) -> list[str]:
     return [f"{name:<12} {value}" for name, value in rows if value]
 
 
-def _instances(description: dict[str, Any]) -> int:
-    return int(description["ResourceConfig"]["InstanceCount"])
+def _would_cost(description: dict[str, Any]) -> pricing.Cost | None:
+    wall_s, instances = wall_time_s(description), int(description["ResourceConfig"]["InstanceCount"])
+    return None if wall_s is None else pricing.cost(wall_s, instances=instances)
 
 
 def _stored_model(description: dict[str, Any]) -> str | None:

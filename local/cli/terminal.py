@@ -4,6 +4,10 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+import typer
+
+from local.cli.refusal import Refusal
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -35,6 +39,18 @@ def put(line: str = "") -> None:
 def put_json(value: Any) -> None:
     """A JSON document, to stdout; dates in ISO 8601."""
     put(json.dumps(value, indent=2, default=lambda other: other.isoformat()))
+
+
+def confirm(question: str, yes: bool, otherwise: str) -> None:
+    """Asks, unless the answer was given as ``--yes``; anything but a yes ends the command.
+
+    Raises Refusal where nobody is there to ask, with ``otherwise``, what did not happen.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Refusal(f"{otherwise}: nobody is here to ask", "add --yes")
+    typer.confirm(question, abort=True, err=True)
 
 
 def table(headers: list[str], rows: list[list[str]]) -> str:

@@ -1,6 +1,6 @@
 """Puts a folder, an annotation file with what it names, or nothing (an ``s3://`` address) where a job can read it.
 
-Data is addressed by its content: ``s3://drydock-data-<region>/data/<digest>/…``, with ``data/<digest>.json`` written
+Data is addressed by its content: ``s3://<bucket>/data/<digest>/…``, with ``data/<digest>.json`` written
 last as the sign that it is complete. The same data is not sent twice.
 """
 
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from local.cli import annotations, references
-from local.cli.endpoint import region
 from local.cli.folders import walk
 from local.cli.refusal import Refusal
 from local.cli.terminal import console, say
@@ -45,18 +44,16 @@ class Source:
     members: tuple[Member, ...] = ()
 
 
-def bucket_name() -> str:
-    """The bucket of this tool's own data, results and checkpoints."""
-    return f"drydock-data-{region()}"
+def find(s3: Any, place: str, bucket: str) -> Source:
+    """Reads what one ``--data`` value names, for that bucket, and sends nothing yet.
 
-
-def find(s3: Any, place: str) -> Source:
-    """Reads what one ``--data`` value names, and sends nothing yet. Raises Refusal if there is no data."""
+    Raises Refusal if there is no data.
+    """
     if place.startswith("s3://"):
         _check_prefix(s3, place)
         return Source(place)
     try:
-        return _read(place, Path(place).expanduser())
+        return _read(place, Path(place).expanduser(), bucket)
     except OSError as error:
         raise Refusal(
             f"{error.filename or place} cannot be read: {error.strerror}", "name what you can read"
@@ -69,7 +66,6 @@ def send(s3: Any, source: Source) -> None:
         return
     bucket, key = split_uri(source.uri)
     prefix = key.rstrip("/")
-    ensure_bucket(s3, bucket)
     size_mb = sum(member.size_bytes for member in source.members) / 1e6
     told = f"{source.folder}: {len(source.members)} files ({size_mb:.1f} MB)"
     if _exists(s3, bucket, f"{prefix}.json"):
@@ -89,12 +85,12 @@ def digest(members: Iterable[Member]) -> str:
     return total.hexdigest()[:20]
 
 
-def _read(place: str, path: Path) -> Source:
+def _read(place: str, path: Path, bucket: str) -> Source:
     if path.is_dir():
-        return _source(place, _members(walk(path, say), path))
+        return _source(bucket, place, _members(walk(path, say), path))
     if path.is_file() and annotations.is_known(path):
         bundle = references.bundle(path)
-        return _source(str(bundle.folder), _members(bundle.files, bundle.folder), bundle.manifest)
+        return _source(bucket, str(bundle.folder), _members(bundle.files, bundle.folder), bundle.manifest)
     if path.exists():
         raise Refusal(
             f"{place} is neither a folder nor an annotation file ({annotations.KNOWN})",
@@ -113,10 +109,10 @@ def _members(files: Iterable[Path], folder: Path) -> list[Member]:
         return list(pool.map(read, files))
 
 
-def _source(folder: str, members: list[Member], manifest: str = "") -> Source:
+def _source(bucket: str, folder: str, members: list[Member], manifest: str = "") -> Source:
     if not members:
         raise Refusal(f"{folder} holds no files", "name the folder that holds the images")
-    return Source(f"s3://{bucket_name()}/data/{digest(members)}/", manifest, folder, tuple(members))
+    return Source(f"s3://{bucket}/data/{digest(members)}/", manifest, folder, tuple(members))
 
 
 def _put_all(s3: Any, bucket: str, prefix: str, members: Sequence[Member]) -> None:
@@ -133,17 +129,6 @@ def _put_all(s3: Any, bucket: str, prefix: str, members: Sequence[Member]) -> No
         with ThreadPoolExecutor(THREADS) as pool:
             for _ in pool.map(put, members):
                 pass
-
-
-def ensure_bucket(s3: Any, bucket: str) -> None:
-    """Makes the bucket if it is not there."""
-    from botocore.exceptions import ClientError
-
-    try:
-        s3.head_bucket(Bucket=bucket)
-    except ClientError:
-        elsewhere = {} if region() == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region()}}
-        s3.create_bucket(Bucket=bucket, **elsewhere)
 
 
 def split_uri(uri: str) -> tuple[str, str]:

@@ -286,6 +286,7 @@ def test_a_job_without_checkpoints_cannot_be_resumed(drydock: Drydock) -> None:
         (("yolo", "--data", "test=/tmp"), "yolo reads no channel 'test'"),
         (("yolo", "--hp", "img-size=333"), "hint: --hp img-size=320 or 352"),
         (("hello", "--resume", ""), "the name of the job is empty"),
+        (("hello", "--yes"), "hint: leave it out, or add --aws"),
         (("hello", "--max-runtime", "99999999999"), "'--max-runtime': Input should be less than or equal to 2419200"),
     ],
 )

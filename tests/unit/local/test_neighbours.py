@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 
@@ -15,22 +14,17 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from cheroot import wsgi
 
 from local.neighbours import Forwarder, Neighbours
+from tests.support.serving import served
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """A port that forwards everything to moto."""
     neighbours = Neighbours()
-    server = wsgi.Server(("127.0.0.1", 0), Forwarder(neighbours.start()), shutdown_timeout=1)
-    server.prepare()
-    thread = threading.Thread(target=server.serve)
-    thread.start()
-    yield f"http://127.0.0.1:{server.bind_addr[1]}"
-    server.stop()
-    thread.join()
+    with served(Forwarder(neighbours.start())) as url:
+        yield url
     neighbours.stop()
 
 

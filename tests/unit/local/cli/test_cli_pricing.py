@@ -35,3 +35,20 @@ def test_the_table_that_ships_has_its_date_region_and_source() -> None:
 
     assert pricing.cost(3600).on_demand_usd == pytest.approx(table["usd_per_hour"]["ml.g4dn.xlarge"])
     assert all(table[key] for key in ("date", "region", "source", "spot_note"))
+
+
+def test_a_bill_counts_the_billed_seconds_of_every_instance() -> None:
+    job = {"BillableTimeInSeconds": 90, "ResourceConfig": {"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 2}}
+
+    bill = pricing.bill(job)
+
+    assert bill
+    assert bill.usd == pytest.approx(0.7364 * 180 / 3600)
+    assert str(bill).startswith("180 s billed at ml.g4dn.xlarge: $0.0368 on demand (us-east-1, table of ")
+
+
+def test_a_bill_of_an_unknown_price_says_so_and_a_job_without_an_instance_has_none() -> None:
+    unknown = {"BillableTimeInSeconds": 90, "ResourceConfig": {"InstanceType": "ml.p9.xlarge", "InstanceCount": 1}}
+
+    assert str(pricing.bill(unknown)) == "90 s billed at ml.p9.xlarge: price unknown"
+    assert pricing.bill({"ResourceConfig": {}}) is None

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from local.cli import request
+from local.cli.endpoint import ROLE
 from local.cli.programs import Program, find, read
 from local.cli.refusal import Refusal
 from local.cli.upload import Source
@@ -14,7 +15,7 @@ PROGRAM = Program(
     name="toy",
     file=Path("toy.py"),
     environment="python",
-    image="drydock/train-cpu:toy",
+    images=("drydock/train-cpu:toy",),
     metric_definitions=({"Name": "loss", "Regex": "loss=(.*)"},),
     hyperparameters={
         "batch-size": {"name": "batch-size", "type": "int", "default": 4, "minimum": 1},
@@ -27,7 +28,7 @@ PROGRAM = Program(
 
 def build(**given: Any) -> dict[str, Any]:
     usual: dict[str, Any] = {"name": "toy-1", "settings": {}, "sources": {"train": Source("s3://b/t/")}}
-    return request.build(PROGRAM, **(usual | given))
+    return request.build(PROGRAM, role=ROLE, bucket="b", **(usual | given))
 
 
 def test_a_job_is_named_after_its_program_and_time() -> None:

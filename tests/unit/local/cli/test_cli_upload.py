@@ -42,7 +42,7 @@ def test_linked_folders_are_sent_like_others(tmp_path: Path) -> None:
     (tmp_path / "set/images").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "set/c.jpg").symlink_to(tmp_path / "c.jpg")
 
-    assert sent(find(None, str(tmp_path / "set"))) == {"images/a.jpg", "images/sub/b.jpg", "c.jpg"}
+    assert sent(find(None, str(tmp_path / "set"), "b")) == {"images/a.jpg", "images/sub/b.jpg", "c.jpg"}
 
 
 def test_a_link_that_leads_back_or_nowhere_is_left_out_and_named(
@@ -52,7 +52,7 @@ def test_a_link_that_leads_back_or_nowhere_is_left_out_and_named(
     (tmp_path / "set/sub/again").symlink_to(tmp_path / "set")
     (tmp_path / "set/gone.jpg").symlink_to(tmp_path / "gone.jpg")
 
-    assert sent(find(None, str(tmp_path / "set"))) == {"sub/a.jpg"}
+    assert sent(find(None, str(tmp_path / "set"), "b")) == {"sub/a.jpg"}
     told = "".join(capsys.readouterr().err.split())
     assert f"{tmp_path}/set/sub/againisleftout" in told
     assert f"{tmp_path}/set/gone.jpgisleftout" in told
@@ -63,7 +63,7 @@ def test_an_annotation_file_is_sent_with_what_it_names_and_the_program_is_told_w
     coco = tmp_path / "set/c.json"
     coco.write_text(json.dumps({"images": [{"id": 1, "file_name": "images/a.jpg"}], "annotations": []}))
 
-    source = find(None, str(coco))
+    source = find(None, str(coco), "b")
 
     assert source.manifest == "c.json"
     assert sent(source) == {"c.json", "images/a.jpg"}
@@ -75,4 +75,4 @@ def test_a_file_of_another_kind_is_refused_with_the_kinds(tmp_path: Path) -> Non
     with pytest.raises(
         Refusal, match=r"a\.jpg is neither a folder nor an annotation file \(\*\.manifest, .*data\.yaml"
     ):
-        find(None, str(tmp_path / "a.jpg"))
+        find(None, str(tmp_path / "a.jpg"), "b")

@@ -54,7 +54,7 @@ def test_what_ours_cannot_stand_for_is_not_in_the_table(uri: str) -> None:
 
 
 def test_the_table_names_images_that_the_bake_file_builds() -> None:
-    built = set(re.findall(r'^    (train\S+) += ', (ROOT / "docker-bake.hcl").read_text(), re.MULTILINE))
+    built = set(re.findall(r"^    (train\S+) += ", (ROOT / "docker-bake.hcl").read_text(), re.MULTILINE))
     entries = json.loads((ROOT / "containers" / "frameworks.json").read_text())["images"]
     assert {entry["image"] for entry in entries} == {f"drydock/{name}:script" for name in built}
 
