@@ -28,7 +28,7 @@ quoted = '$(subst ','\'',$(1))'
 training = $(if $(DATA),--data $(call quoted,$(DATA))) $(foreach pair,task=$(TASK) epochs=$(EPOCHS) img-size=$(IMG_SIZE) batch-size=$(BATCH_SIZE) $(HP),--hp $(call quoted,$(pair)))
 
 .PHONY: help train-local up down check test lint format golden bench folds starter-weights images \
-	aws-setup train-aws aws-clean verify clean
+	aws-setup push train-aws aws-clean verify clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ images: ## build the images; IMAGES="train-cpu-yolo local" for a part, TORCH_CPU
 
 aws-setup: ## make what jobs in AWS need: a bucket, a role, repositories; printed first; YES=1 does not ask
 	@./drydock aws setup $(if $(YES),--yes)
+
+push: ## push train images to ECR; IMAGES="train-cpu-yolo …" for a part
+	@./drydock push $(IMAGES)
 
 train-aws: ## train YOLO in AWS, with train-local's variables; INSTANCE=ml.g4dn.xlarge; priced first; YES=1 does not ask
 	@./drydock train yolo --aws $(if $(YES),--yes) $(if $(INSTANCE),--instance-type $(INSTANCE)) $(training)

@@ -6,7 +6,20 @@ from collections.abc import Sequence
 
 import typer
 
-from local.cli import aws, check, doctor, failures, inference, jobs, lifecycle, new_image, new_program, shell, train
+from local.cli import (
+    aws,
+    check,
+    doctor,
+    failures,
+    inference,
+    jobs,
+    lifecycle,
+    new_image,
+    new_program,
+    push,
+    shell,
+    train,
+)
 from local.cli.refusal import BAD_INPUT, FAILED, Refusal
 from local.cli.terminal import say_error
 from local.installer import SetUpError
@@ -35,6 +48,7 @@ app.command()(jobs.stop)
 app.command()(jobs.fetch)
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
+app.command("push")(push.push)
 app.add_typer(aws.app, name="aws")
 app.command()(lifecycle.reset)
 app.command("new-program")(new_program.new_program)

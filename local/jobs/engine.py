@@ -57,7 +57,7 @@ def connect() -> Engine:
         api = APIClient(base_url=address, timeout=_TIMEOUT_S)
         version, info = api.version(), api.info()
     except (DockerException, OSError) as error:
-        raise _unreachable(address, error) from error
+        raise _unreachable(address, error, f", {_OTHERWISE}") from error
     _check(version, info)
     return Engine(
         api,
@@ -67,6 +67,21 @@ def connect() -> Engine:
         has_gpus="nvidia" in info.get("Runtimes", {}),
         sees_every_kill=info.get("CgroupVersion") == "2",
     )
+
+
+def client() -> Any:
+    """A docker.APIClient of whatever engine DOCKER_HOST names, for orders other than jobs; SetUpError if none."""
+    from docker import APIClient
+    from docker.errors import DockerException
+    from docker.utils import kwargs_from_env  # type: ignore[import-untyped]
+
+    address = os.environ.get("DOCKER_HOST") or _SOCKET
+    try:
+        api = APIClient(**kwargs_from_env(), timeout=_TIMEOUT_S)
+        api.ping()
+    except (DockerException, OSError) as error:
+        raise _unreachable(address, error, otherwise="") from error
+    return api
 
 
 class RefusedError(JobError):
@@ -120,21 +135,21 @@ def if_it_can(do: str) -> Iterator[None]:
         logging.warning("%s", error)
 
 
-def _unreachable(address: str, error: Exception) -> SetUpError:
+def _unreachable(address: str, error: Exception, otherwise: str) -> SetUpError:
     said = str(error)
     if "Permission denied" in said:
         return SetUpError(
             f"this user may not use the container engine ({address.removeprefix('unix://')}: permission denied)",
-            f"sudo usermod -aG docker $USER, then log in again, {_OTHERWISE}",
+            f"sudo usermod -aG docker $USER, then log in again{otherwise}",
         )
     if "API versions below" in said:
         return SetUpError(
-            f"the container engine is too old: {said}", f"install Docker {OLDEST_VERSION} or newer, {_OTHERWISE}"
+            f"the container engine is too old: {said}", f"install Docker {OLDEST_VERSION} or newer{otherwise}"
         )
     missing = not os.path.exists(address.removeprefix("unix://"))  # noqa: PTH110
     return SetUpError(
         f"no container engine answers at {address}" + ("" if missing else f" ({said})"),
-        f"install Docker (on Debian 12, as root: .ci/engine) or start it, {_OTHERWISE}",
+        f"install Docker (on Debian 12, as root: .ci/engine) or start it{otherwise}",
     )
 
 
