@@ -27,8 +27,7 @@ quoted = '$(subst ','\'',$(1))'
 # what is trained on, and how
 training = $(if $(DATA),--data $(call quoted,$(DATA))) $(foreach pair,task=$(TASK) epochs=$(EPOCHS) img-size=$(IMG_SIZE) batch-size=$(BATCH_SIZE) $(HP),--hp $(call quoted,$(pair)))
 
-.PHONY: help train-local up down check test lint format golden bench folds starter-weights images \
-	aws-setup push train-aws aws-clean verify clean
+.PHONY: help train-local up down check test lint format golden bench folds starter-weights images aws-setup push train-aws aws-clean verify clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
