@@ -54,6 +54,8 @@ ENVIRONMENTS: Mapping[str, Environment] = {
     "pytorch-script": Environment(
         Path("containers/pytorch-script/requirements.lock"), size_mb=5900, wheels_only=False, compiles=True
     ),
+    "compile": Environment(Path("containers/compile/requirements.lock"), size_mb=5700),
+    "runtime": Environment(Path("containers/runtime/requirements.lock"), size_mb=190),
     "dev": Environment(Path("tests/environments/dev.lock"), size_mb=330),
     "sdk-v2": Environment(Path("tests/environments/sdk-v2.lock"), size_mb=400, wheels_only=False),
     "sdk-v3": Environment(Path("tests/environments/sdk-v3.lock"), size_mb=700, wheels_only=False),

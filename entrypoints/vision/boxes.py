@@ -21,6 +21,11 @@ class Letterbox:
     image: tuple[int, int]  # width, height of the original
     size: tuple[int, int]  # width, height of the input
 
+    @property
+    def gain(self) -> tuple[float, float]:
+        """Pixels of the input in a pixel of the image, across and down: `scale` as rounding to whole pixels left it."""
+        return self.content[0] / self.image[0], self.content[1] / self.image[1]
+
 
 def fit(image: tuple[int, int], size: tuple[int, int], *, scale_up: bool = True, center: bool = True) -> Letterbox:
     """The letterbox of an image of (width, height) in an input of (width, height), rounded as Ultralytics rounds."""
@@ -33,13 +38,13 @@ def fit(image: tuple[int, int], size: tuple[int, int], *, scale_up: bool = True,
 
 def to_input(boxes: ArrayLike, letterbox: Letterbox) -> Boxes:
     """Boxes of the image in pixels of the input."""
-    return as_boxes(as_boxes(boxes) * letterbox.scale + np.array([letterbox.left, letterbox.top] * 2, float))
+    return as_boxes(as_boxes(boxes) * (letterbox.gain * 2) + np.array([letterbox.left, letterbox.top] * 2, float))
 
 
 def to_image(boxes: ArrayLike, letterbox: Letterbox) -> Boxes:
     """Boxes of the input in pixels of the image, clipped to it."""
     moved = as_boxes(boxes) - np.array([letterbox.left, letterbox.top] * 2, float)
-    return clip(moved / letterbox.scale, *letterbox.image)
+    return clip(moved / (letterbox.gain * 2), *letterbox.image)
 
 
 def clip(boxes: ArrayLike, width: int, height: int) -> Boxes:
@@ -59,6 +64,19 @@ def iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     intersection = np.prod(np.maximum(high - low, 0), axis=2)
     union = area(a)[:, None] + area(b)[None] - intersection
     return np.asarray(intersection / np.where(union > 0, union, 1))
+
+
+def without_overlaps(boxes: ArrayLike, scores: ArrayLike, labels: ArrayLike, most: float) -> NDArray[np.intp]:
+    """Indices, by falling score, of the boxes that overlap no better one of their class by more than `most` (IoU)."""
+    corners, kinds = as_boxes(boxes), np.asarray(labels)
+    order = np.argsort(-np.asarray(scores), kind="stable")
+    kept = []
+    while order.size:
+        best, order = order[0], order[1:]
+        kept.append(best)
+        far = iou(corners[best], corners[order])[0] <= most
+        order = order[far | (kinds[order] != kinds[best])]
+    return np.array(kept, np.intp)
 
 
 def as_boxes(boxes: ArrayLike) -> Boxes:

@@ -47,6 +47,13 @@ def test_vision_knows_no_framework_and_no_platform_state(path: Path) -> None:
         assert top != "optml" or name in allowed or name.startswith(("optml.errors.", "optml.serving.")), name
 
 
+@pytest.mark.parametrize("path", sources("entrypoints/runtimes"), ids=ids)
+def test_runtimes_know_no_training_framework_and_no_platform_state(path: Path) -> None:
+    for top, name in imported(path):
+        assert top not in FRAMEWORKS | PLATFORM, name
+        assert top != "optml" or name.startswith("optml.errors"), name
+
+
 @pytest.mark.parametrize("path", sources("local"), ids=ids)
 def test_local_starts_programs_and_never_imports_them(path: Path) -> None:
     programs = {"optml", "vision", "training", "runtimes", "yolo", "entrypoints", "compile"}

@@ -1,0 +1,93 @@
+"""Golden answers: inputs and a model's outputs for them, recorded on one machine and compared on another."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optml.errors import Refusal
+from runtimes import Outputs, Session, Tensor
+
+LOWEST_SCORE = 1e-3
+"""Detections below it are noise, and in no order that two machines share."""
+_RECORD = "record the answers of this model: verify MODEL_DIR GOLDEN --record IMAGE…"
+
+
+def record(path: Path, session: Session, inputs: Sequence[Tensor]) -> None:
+    """Write inputs and the session's outputs for them to an .npz file."""
+    arrays: dict[str, Tensor] = {}
+    for index, array in enumerate(inputs):
+        arrays[f"{index}/input"] = array
+        for name, value in session.predict(array).items():
+            arrays[f"{index}/{name}"] = value
+    try:
+        with path.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # of numpy's stubs: allow_pickle is no array
+    except OSError as error:
+        raise Refusal(f"{path} cannot be written: {error.strerror}", "give a path that can be written to") from error
+
+
+def compare(path: Path, session: Session) -> dict[str, Any]:
+    """How far the session's outputs are from the recorded ones, in parts of the recorded value (of 1, below 1)."""
+    arrays = _read(path)
+    differences: dict[str, float] = {}
+    count = sum(name.endswith("/input") for name in arrays)
+    for index in range(count):
+        given = arrays.pop(f"{index}/input")
+        prefix = f"{index}/"
+        recorded = {name[len(prefix) :]: value for name, value in arrays.items() if name.startswith(prefix)}
+        for name, value in _differences(recorded, session.predict(given)).items():
+            differences[name] = max(value, differences.get(name, 0.0))
+    return {
+        "runtime": session.runtime,
+        "inputs": count,
+        "differences": differences,
+        "largest_difference": max(differences.values(), default=float("inf")),
+    }
+
+
+def _differences(recorded: Outputs, found: Outputs) -> dict[str, float]:
+    if set(recorded) != set(found):
+        raise Refusal(
+            f"the model's outputs are {', '.join(found)}, the recorded ones {', '.join(recorded)}",
+            _RECORD,
+        )
+    values: dict[str, float] = {}
+    rows = [name for name in ("detections", "coefficients") if name in recorded]
+    if rows:
+        values["detections"] = _of_rows(*(np.concatenate([side[n][0] for n in rows], 1) for side in (recorded, found)))
+    for name in sorted(set(recorded) - set(rows)):
+        values[name] = float(_relative(recorded[name], found[name]).max(initial=0.0))
+    return values
+
+
+def _of_rows(recorded: Tensor, found: Tensor) -> float:
+    """The largest distance of a detection to the nearest on the other side: near-equal scores may change places."""
+    sides = (recorded, found)
+    lowest = max(LOWEST_SCORE, *(float(side[:, 4].min(initial=1.0)) * (1 + 1e-3) for side in sides))
+    largest = 0.0
+    for one, other in (sides, sides[::-1]):
+        for row in one[one[:, 4] > lowest]:
+            near = _relative(row[None], other).max(axis=1)
+            largest = max(largest, float(near.min(initial=np.inf)))
+    return largest
+
+
+def _relative(recorded: Tensor, found: Tensor) -> NDArray[np.float64]:
+    difference = np.abs(found.astype(np.float64) - recorded)
+    return np.asarray(difference / np.maximum(1.0, np.abs(recorded)))
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            names: list[str] = list(file.files)
+            return {name: file[name] for name in names}
+    except FileNotFoundError as error:
+        raise Refusal(f"there is no {path.name} ({path})", _RECORD) from error
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise Refusal(f"{path} holds no recorded answers: {error}", "copy the file again") from error

@@ -1,0 +1,168 @@
+"""What `runtime.py` answers for a small compiled model, and how it refuses what it cannot run."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import compiled
+from tests.support.compiled import METADATA, ROWS, SIDE, run
+from tests.support.job import Job
+
+
+def test_predictions_are_boxes_in_pixels_of_the_image(running: Path, small: Path, picture: Path) -> None:
+    done = run(running, "runtime.py", "predict", small, picture, "--confidence", "0.1")
+    assert done.returncode == 0, done.stderr
+    row = json.loads(done.stdout)
+    assert (row["width"], row["height"]) == (60, 40)
+    assert 0 < len(row["predictions"]) < ROWS
+    for found in row["predictions"]:
+        x1, y1, x2, y2 = found["box"]
+        assert 0 <= x1 <= x2 <= 60
+        assert 0 <= y1 <= y2 <= 40
+        assert found["class"] == METADATA["classes"][found["class_id"]]
+    scores = [found["score"] for found in row["predictions"]]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_no_two_predictions_of_a_class_overlap(running: Path, small: Path, picture: Path) -> None:
+    (small / "metadata.json").write_text(json.dumps(METADATA | {"nms_iou": 0.0}))
+    few = found(run(running, "runtime.py", "predict", small, picture))
+    (small / "metadata.json").write_text(json.dumps(METADATA | {"nms_iou": 1.0}))
+    many = found(run(running, "runtime.py", "predict", small, picture))
+    assert len(few) < len(many)
+    assert all(prediction in many for prediction in few)
+
+
+@pytest.fixture
+def served(running: Path, small: Path, tmp_path: Path) -> Iterator[str]:
+    job = Job(tmp_path / "ml", running, "runtime.py")
+    job.environ = {"SAGEMAKER_BIND_TO_PORT": "0"}
+    for path in small.iterdir():
+        (job.base / "model" / path.name).write_bytes(path.read_bytes())
+    process = job.start("serve")
+    assert process.stdout is not None
+    yield process.stdout.readline().split()[-1]
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+
+
+def test_serves_what_predict_prints(served: str, running: Path, small: Path, picture: Path) -> None:
+    request = urllib.request.Request(f"{served}/invocations", picture.read_bytes(), {"Content-Type": "image/png"})
+    with urllib.request.urlopen(request, timeout=60) as reply:
+        answer = json.load(reply)
+    assert answer["predictions"] == found(run(running, "runtime.py", "predict", small, picture))
+    wrong = urllib.request.Request(f"{served}/invocations", b"a,b\n", {"Content-Type": "text/csv"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(wrong, timeout=60)
+    assert refused.value.code == 415
+
+
+def test_bench_prints_percentiles(running: Path, small: Path) -> None:
+    done = run(running, "runtime.py", "bench", small, "--runs", "9")
+    assert done.returncode == 0, done.stderr
+    numbers = json.loads(done.stdout)
+    assert 0 < numbers["min_ms"] <= numbers["p50_ms"] <= numbers["p99_ms"]
+    assert (numbers["runs"], numbers["shape"]) == (9, [1, 3, SIDE, SIDE])
+
+
+def test_verify_accepts_the_same_answers_and_refuses_others(running: Path, small: Path, picture: Path) -> None:
+    golden = small / "golden.npz"
+    assert run(running, "runtime.py", "verify", small, golden, "--record", picture).returncode == 0
+    done = run(running, "runtime.py", "verify", small, golden)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["largest_difference"] <= 1e-6
+    compiled.small(small, operator="Sigmoid")
+    done = run(running, "runtime.py", "verify", small, golden)
+    assert "the model's answers differ from golden.npz" in error(done)
+    assert json.loads(done.stdout)["largest_difference"] > 1e-4
+
+
+def cut(model: Path) -> str:
+    path = model / "model.onnx"
+    path.write_bytes(path.read_bytes()[:-10])
+    return f"model.onnx is no whole ONNX model ({path})"
+
+
+def empty(model: Path) -> str:
+    (model / "model.onnx").write_bytes(b"")
+    return "model.onnx is no whole ONNX model"
+
+
+def gone(model: Path) -> str:
+    (model / "model.onnx").unlink()
+    return "there is no model.onnx"
+
+
+def of_an_unknown_operator(model: Path) -> str:
+    compiled.small(model, operator="Frobnicate")
+    return "model.onnx uses the operator Frobnicate (opset 17), which ONNX Runtime"
+
+
+def of_an_unknown_opset(model: Path) -> str:
+    compiled.small(model, opset=99)
+    return "model.onnx has opset 99; ONNX Runtime"
+
+
+def of_an_unknown_format(model: Path) -> str:
+    compiled.small(model, ir_version=99)
+    return "model.onnx has ONNX IR 99; ONNX Runtime"
+
+
+def of_another_size(model: Path) -> str:
+    (model / "metadata.json").write_text(json.dumps(METADATA | {"input_size": [64, 64]}))
+    return "metadata.json says that the input is (1, 3, 64, 64), the model takes (1, 3, 32, 32)"
+
+
+def not_compiled(model: Path) -> str:
+    (model / "metadata.json").write_text(json.dumps({k: v for k, v in METADATA.items() if k != "graph"}))
+    return 'metadata.json has no "graph", so this is no compiled model'
+
+
+def for_another_runtime(model: Path) -> str:
+    (model / "metadata.json").write_text(json.dumps(METADATA | {"graph": {"file": "model.engine"}}))
+    return "nothing here runs model.engine"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [cut, empty, gone, of_an_unknown_operator, of_an_unknown_opset, of_an_unknown_format, of_another_size,
+     not_compiled, for_another_runtime],
+)  # fmt: skip
+def test_a_damaged_model_is_refused(running: Path, small: Path, picture: Path, damage: Callable[[Path], str]) -> None:
+    said = damage(small)
+    done = run(running, "runtime.py", "predict", small, picture)
+    assert said in error(done)
+    assert "Traceback" not in done.stderr
+
+
+def test_there_is_no_training(running: Path) -> None:
+    assert 'runtime has no verb "train"' in error(run(running, "runtime.py", "train"))
+
+
+def test_a_golden_file_that_is_none_is_refused(running: Path, small: Path, tmp_path: Path) -> None:
+    assert "there is no gone.npz" in error(run(running, "runtime.py", "verify", small, tmp_path / "gone.npz"))
+    (tmp_path / "text.npz").write_text("text")
+    assert "holds no recorded answers" in error(run(running, "runtime.py", "verify", small, tmp_path / "text.npz"))
+
+
+def error(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 2, done.stderr
+    said, _, hint = done.stderr.partition("\n\nhint: ")
+    assert said.startswith("error: ")
+    assert hint
+    return said
+
+
+def found(done: subprocess.CompletedProcess[str]) -> Any:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["predictions"]
