@@ -4,7 +4,7 @@
     python yolo.py serve                          /ping and /invocations on port 8080, model from /opt/ml/model
     python yolo.py predict MODEL_DIR IMAGE…       predictions JSON on stdout
     python yolo.py evaluate MODEL_DIR DATA        metrics JSON on stdout
-    python yolo.py export MODEL_DIR OUT           TorchScript for other runtimes
+    python yolo.py export MODEL_DIR OUT           ONNX (or TorchScript) for other runtimes
 
 Channels: `train` (required), `validation` and `pretrained` (optional). Output: model.pt, model.safetensors and
 metadata.json in /opt/ml/model; metrics.json, results.csv, split.json and pictures in /opt/ml/output/data.
@@ -301,13 +301,18 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def export(options: argparse.Namespace) -> None:
-    """Write the model as TorchScript beside its metadata.json."""
+    """Write the model for other runtimes beside its metadata.json."""
+    name = f"model.{options.format}"
     with verbs.scratch_folder() as scratch:
-        model = load_model(options.model, scratch)
+        model = load_model(options.model, scratch, "cpu")
         verbs.make_folder(options.out)
-        model.export(options.out / "model.torchscript")
-    (options.out / "metadata.json").write_bytes((options.model / "metadata.json").read_bytes())
-    print(options.out / "model.torchscript")
+        if options.format == "onnx":
+            compiled = {"graph": model.export_onnx(scratch / name)}
+        else:
+            model.export_torchscript(scratch / name)
+            compiled = {}
+        artefact.save(options.out, {name: resume.copier(scratch / name)}, {**model.metadata, **compiled})
+    print(options.out / name)
 
 
 PROGRAM = Program(
@@ -327,7 +332,7 @@ PROGRAM = Program(
         "serve": Verb(serve, "answer /ping and /invocations"),
         "predict": Verb(predict, "predictions of images as JSON", verbs.predict_arguments),
         "evaluate": Verb(evaluate, "metrics on a data set as JSON", verbs.evaluate_arguments),
-        "export": Verb(export, "TorchScript for other runtimes", verbs.export_arguments),
+        "export": Verb(export, "ONNX or TorchScript for other runtimes", verbs.export_arguments),
     },
 )
 

@@ -1,4 +1,4 @@
-"""A trained Ultralytics model and its answers in our words: predictions, scores, TorchScript. Imports nothing of it."""
+"""A trained Ultralytics model and its answers in our words: predictions, scores, exports. Imports nothing of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from training import ultralytics_onnx
 from training.results import SCORES, Scores
 from vision import masks
 from vision.images import Array
@@ -47,7 +48,12 @@ class Model:
         )
         return _scores(result, self.classes)
 
-    def export(self, path: Path) -> None:
+    def export_onnx(self, path: Path) -> dict[str, Any]:
+        """Write ONNX; what metadata.json says of it (see training/ultralytics_onnx.py)."""
+        network = self._yolo.model.fuse(verbose=False)
+        return ultralytics_onnx.write(network, len(self.classes), self.metadata["input_size"], path)
+
+    def export_torchscript(self, path: Path) -> None:
         """Write TorchScript: images `(1, 3, H, W)` in 0..1 in, raw predictions out."""
         height, width = self.metadata["input_size"]
         module = self._yolo.model.fuse(verbose=False)

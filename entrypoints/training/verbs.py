@@ -94,7 +94,8 @@ def evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 def export_arguments(parser: argparse.ArgumentParser) -> None:
     _model_arguments(parser)
-    parser.add_argument("out", type=Path, help="folder to write model.torchscript to")
+    parser.add_argument("out", type=Path, help="folder to write model.onnx or model.torchscript to")
+    parser.add_argument("--format", choices=("onnx", "torchscript"), default="onnx", help="onnx needs the package onnx")
 
 
 def _model_arguments(parser: argparse.ArgumentParser) -> None:

@@ -82,10 +82,16 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, pytorch: Path, 
 
 def test_a_model_may_be_exported_into_its_own_folder(tmp_path: Path, pytorch: Path, weights: bytes) -> None:
     folder = model(tmp_path, weights)
-    done = run(tmp_path, pytorch, "export", str(folder), str(folder))
+    done = run(tmp_path, pytorch, "export", str(folder), str(folder), "--format", "torchscript")
     assert done.returncode == 0, done.stderr
     assert (folder / "model.torchscript").is_file()
     assert json.loads((folder / "metadata.json").read_text()) == METADATA
+
+
+def test_onnx_is_refused_where_it_cannot_be_written(tmp_path: Path, pytorch: Path, weights: bytes) -> None:
+    done = run(tmp_path, pytorch, "export", str(model(tmp_path, weights)), str(tmp_path / "out"))
+    refused(done, "onnx is not in this environment")
+    assert "python3 -m local.environments compile" in done.stderr
 
 
 def model(tmp_path: Path, weights: bytes) -> Path:

@@ -99,7 +99,7 @@ def test_evaluate_agrees_with_the_report_of_training(trained: tuple[Job, str], c
 
 def test_export_writes_a_module_that_torch_runs(trained: tuple[Job, str], pytorch: Path, tmp_path: Path) -> None:
     job, _ = trained
-    done = job.run("export", str(job.base / "model"), str(tmp_path / "out"))
+    done = job.run("export", str(job.base / "model"), str(tmp_path / "out"), "--format", "torchscript")
     assert done.returncode == 0, done.stderr
     code = (
         f"import torch; module = torch.jit.load({str(tmp_path / 'out' / 'model.torchscript')!r}); "
