@@ -2,6 +2,8 @@
 # a registry that has the base.
 
 variable "ROOTFS" { default = "" }    # folder with rootfs.tar, a base bootstrapped from Debian's archive; else a registry
+variable "ROOTFS_AMD64" { default = "" } # the same for the runtime images: Python, libc and no more
+variable "ROOTFS_ARM64" { default = "" }
 variable "CA_BUNDLE" { default = "" } # certificates to check the package index against; in no layer
 variable "PROGRAMS" { default = "train-cpu:yolo train-gpu:yolo" } # of entrypoints/programs.json
 variable "REGISTRY" { default = "drydock" }
@@ -21,7 +23,14 @@ variable "STACKS" { # what a train image is filled with; its target in the Docke
   }
 }
 
-group "default" { targets = ["train", "local"] }
+variable "MACHINES" { # of runtime images: what wheels are installed for
+  default = {
+    amd64 = "x86_64-manylinux_2_28"
+    arm64 = "aarch64-manylinux_2_28"
+  }
+}
+
+group "default" { targets = ["train", "local", "runtime"] }
 
 target "_common" {
   args   = { SOURCE_DATE_EPOCH = SOURCE_DATE_EPOCH }
@@ -111,5 +120,44 @@ target "local" {
     "org.opencontainers.image.title"       = "${REGISTRY}/local"
     "org.opencontainers.image.description" = "Amazon SageMaker training jobs on one machine"
     "org.opencontainers.image.licenses"    = "Apache-2.0"
+  }
+}
+
+# ---------------------------------------------------------------- images that run compiled models
+# Built on this machine for any other: nothing of the target runs while building. Another root with a Python 3.11:
+# docker buildx bake --set runtime-arm64.contexts.rootfs=docker-image://NAME@sha256:…
+target "runtime-rootfs" {
+  name              = "runtime-rootfs-${machine}"
+  matrix            = { machine = keys(MACHINES) }
+  context           = machine == "amd64" ? ROOTFS_AMD64 : ROOTFS_ARM64
+  dockerfile-inline = "FROM scratch\nADD rootfs.tar /\n"
+  platforms         = ["linux/${machine}"]
+}
+
+target "runtime-packages" {
+  name       = "runtime-packages-${machine}"
+  matrix     = { machine = keys(MACHINES) }
+  inherits   = ["_filled"]
+  dockerfile = "containers/runtime/packages.Dockerfile"
+  contexts   = { rootfs = "target:runtime-rootfs-${machine}" }
+  args       = { TARGET = "runtime-${machine}", PLATFORM = MACHINES[machine], PYTHON = "3.11" }
+}
+
+target "runtime" {
+  name       = "runtime-${machine}"
+  matrix     = { machine = keys(MACHINES) }
+  inherits   = ["_common"]
+  dockerfile = "containers/runtime/Dockerfile"
+  platforms  = ["linux/${machine}"]
+  contexts = {
+    rootfs   = "target:runtime-rootfs-${machine}"
+    packages = "target:runtime-packages-${machine}"
+  }
+  tags = ["${REGISTRY}/runtime-${machine}"]
+  labels = {
+    "org.opencontainers.image.title"                           = "${REGISTRY}/runtime-${machine}"
+    "org.opencontainers.image.description"                     = "Runs compiled vision models by SageMaker's hosting contract"
+    "org.opencontainers.image.licenses"                        = "Apache-2.0"
+    "com.amazonaws.sagemaker.capabilities.accept-bind-to-port" = "true"
   }
 }

@@ -24,7 +24,15 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 ENGINE_AT_LEAST = (23, 0)
 BUILDX_AT_LEAST = (0, 11)
 """The first with `matrix`."""
-NEEDED_GB = {"pytorch": 14, "pytorch-cpu": 4, "tensorflow-cpu": 5, "tensorflow-gpu": 13, "local": 2}
+NEEDED_GB = {
+    "pytorch": 14,
+    "pytorch-cpu": 4,
+    "tensorflow-cpu": 5,
+    "tensorflow-gpu": 13,
+    "local": 2,
+    "runtime-amd64": 1,
+    "runtime-arm64": 1,
+}
 """Free space that a stack takes when it is built for the first time: layers and the installer's cache."""
 INSTALL = "on Debian 12: sudo .ci/engine; elsewhere: install Docker Engine with buildx, and start it"
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -56,7 +64,7 @@ def build(wanted: list[str]) -> int:
         environ |= torch_cpu.variables(environ, say)
     plan = read_plan(wanted, environ)
     check_disk(plan)
-    environ["ROOTFS"] = choose_base(plan)
+    environ |= choose_base(plan) | runtime_roots(plan)
     started = time.monotonic()
     proxies = [f"--set=*.args.{name}={os.environ[name]}" for name in PROXIES if os.environ.get(name)]
     code = subprocess.run(["docker", "buildx", "bake", *proxies, *wanted], cwd=CHECKOUT, env=environ, check=False)
@@ -112,7 +120,7 @@ def read_plan(wanted: Sequence[str], environ: Mapping[str, str]) -> dict[str, An
     result = subprocess.run(command, cwd=CHECKOUT, env=environ, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         reason = (result.stderr.strip().splitlines() or ["bake cannot read it"])[-1].removeprefix("ERROR: ")
-        known = ", ".join(["train", "local", *(tag.replace(":", "-") for tag in program_tags())])
+        known = ", ".join(["train", "local", "runtime", *(tag.replace(":", "-") for tag in program_tags())])
         raise CannotBuildError(f"docker-bake.hcl: {reason}", f"targets are {known}")
     targets: dict[str, Any] = json.loads(result.stdout)["target"]
     return targets
@@ -133,20 +141,31 @@ def check_disk(plan: Mapping[str, Any]) -> None:
         )
 
 
-def choose_base(plan: Mapping[str, Any]) -> str:
-    """Folder with a base of our own; empty where a registry has the public one."""
+def choose_base(plan: Mapping[str, Any]) -> dict[str, str]:
+    """Folder with a base of our own; nothing where a registry has the public one."""
     name = rootfs.public_name(CHECKOUT / "containers/base/Dockerfile")
     if "base" not in plan:
-        return ""
+        return {}
     if rootfs.registry_has(name):
         say(f"base: {name} from its registry")
-        return ""
-    try:
-        folder = rootfs.bootstrap(CHECKOUT / ".drydock/images", say)
-    except rootfs.NoBaseError as error:
-        raise CannotBuildError(str(error), "apt install mmdebstrap, or let the engine reach a registry") from error
+        return {}
+    folder = bootstrapped(rootfs.BASE, "no registry answers, and {}")
     say(f"base: no registry has {name} for us; Debian 12 from its archive instead ({folder})")
-    return str(folder)
+    return {"ROOTFS": folder}
+
+
+def runtime_roots(plan: Mapping[str, Any]) -> dict[str, str]:
+    """Folders with the roots of the runtime images that are wanted."""
+    wanted = [name.rpartition("-")[2] for name in plan if name.startswith("runtime-rootfs-")]
+    return {f"ROOTFS_{name.upper()}": bootstrapped(rootfs.runtime(name), "{}") for name in wanted}
+
+
+def bootstrapped(recipe: rootfs.Recipe, fault: str) -> str:
+    try:
+        return str(rootfs.bootstrap(recipe, CHECKOUT / ".drydock/images", say))
+    except rootfs.NoBaseError as error:
+        hint = "apt install mmdebstrap, or let the engine reach a registry"
+        raise CannotBuildError(fault.format(error), hint) from error
 
 
 def show(plan: Mapping[str, Any], seconds: float) -> None:

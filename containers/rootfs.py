@@ -1,5 +1,5 @@
-"""The base of all images where no registry answers: Debian 12, bootstrapped from Debian's archive as slim as the public
-image. Standard library only.
+"""What images stand on, bootstrapped from Debian's archive: the base of all where no registry answers, Debian 12 as
+slim as the public image; and the roots of the runtime images, for any architecture. Standard library only.
 """
 
 from __future__ import annotations
@@ -10,23 +10,68 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 SUITE = "bookworm"
-_PIN = r"Package: usrmerge\nPin: release *\nPin-Priority: -1\n"
-HOOKS = (
-    "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
-    f"--setup-hook=printf '{_PIN}' >\"$1/etc/apt/preferences.d/drydock\"",
-    '--customize-hook=rm "$1/etc/apt/preferences.d/drydock"',
-)
-"""The root is made with /usr merged, rather than merged afterwards by a package that brings all of Perl."""
+REGISTRY_TIMEOUT_S = 20
 LEFT_OUT = ("doc", "groff", "info", "linda", "lintian", "locale", "man")
 """Of /usr/share; copyright files stay."""
-REGISTRY_TIMEOUT_S = 20
+_PIN = r"Package: usrmerge\nPin: release *\nPin-Priority: -1\n"
+_MERGED = "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"
+"""The root is made with /usr merged, rather than merged afterwards by a package that brings all of Perl."""
+_LISTED = """
+mkdir -p "$1/var/lib/dpkg/status.d"
+for deb in "$1"/var/cache/apt/archives/*.deb; do
+  dpkg-deb --field "$deb" >"$1/var/lib/dpkg/status.d/$(dpkg-deb --field "$deb" Package)"
+done"""
+_USERS = r"""
+printf 'root:x:0:0:root:/tmp:/usr/sbin/nologin\ndrydock:x:1000:1000:drydock:/tmp:/usr/sbin/nologin\n' >"$1/etc/passwd"
+printf 'root:x:0:\ndrydock:x:1000:\n' >"$1/etc/group"
+"""
+_TRIMMED = """
+cd "$1/usr/share"
+find doc ! -type d ! -name copyright -delete
+find doc -type d -empty -delete
+rm -rf doc-base info lintian locale man menu python3 perl5 bug
+cd "$1" && rm -rf usr/lib/*/gconv usr/lib/python3.*/test usr/lib/python3.*/pydoc_data usr/lib/python3.*/lib2to3 \
+  usr/share/dict usr/bin/pydoc* var/lib/dpkg/available"""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    name: str
+    options: tuple[str, ...]
+    """Of mmdebstrap."""
+
+
+BASE = Recipe(
+    SUITE,
+    (
+        "--variant=minbase",
+        _MERGED,
+        f"--setup-hook=printf '{_PIN}' >\"$1/etc/apt/preferences.d/drydock\"",
+        '--customize-hook=rm "$1/etc/apt/preferences.d/drydock"',
+        *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT),
+        "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+        "--aptopt=APT::Install-Recommends false",
+    ),
+)
+
+
+def runtime(architecture: str) -> Recipe:
+    """Python and what its packages link, unpacked and nothing run: no shell, no package manager, no emulator needed."""
+    packages = "base-files,python3.11-minimal,libpython3.11-stdlib,libstdc++6,mawk-"
+    links = '--extract-hook=ln -s python3.11 "$1/usr/bin/python3"'
+    hooks = [f"--extract-hook={script}" for script in (_LISTED, _USERS, _TRIMMED)]
+    return Recipe(
+        f"runtime-{architecture}",
+        ("--variant=extract", f"--architectures={architecture}", f"--include={packages}", _MERGED, links, *hooks),
+    )
 
 
 class NoBaseError(Exception):
-    """Neither a registry nor mmdebstrap gives a base."""
+    """Debian's archive or mmdebstrap gives no root."""
 
 
 def public_name(dockerfile: Path) -> str:
@@ -51,27 +96,26 @@ def registry_has(image: str) -> bool:
     return False
 
 
-def bootstrap(folder: Path, say: Callable[[str], None]) -> Path:
+def bootstrap(recipe: Recipe, folder: Path, say: Callable[[str], None]) -> Path:
     """A folder with `rootfs.tar`, made once for each recipe; raises NoBaseError."""
-    options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
-    options += ["--dpkgopt=path-include=/usr/share/doc/*/copyright", "--aptopt=APT::Install-Recommends false"]
-    recipe = ["mmdebstrap", "--variant=minbase", *HOOKS, *options, SUITE]
-    place = folder / f"{SUITE}-{hashlib.sha256(' '.join(recipe).encode()).hexdigest()[:12]}"
+    command = ["mmdebstrap", *recipe.options, SUITE]
+    place = folder / f"{recipe.name}-{hashlib.sha256(' '.join(command).encode()).hexdigest()[:12]}"
     if (place / "rootfs.tar").exists():
         return place
     if not shutil.which("mmdebstrap"):
-        raise NoBaseError("no registry answers, and mmdebstrap is not there to make a base from Debian's archive")
+        raise NoBaseError(f"mmdebstrap is not there to make {recipe.name} from Debian's archive")
     place.mkdir(parents=True, exist_ok=True)
-    say(f"bootstrapping Debian ({SUITE}) from its archive, once")
+    say(f"bootstrapping {recipe.name} from Debian's archive, once")
     unfinished, log = place / "part.tar", place / "log.txt"
     with log.open("w") as file:
-        command = [*recipe, str(unfinished)]
         environ = {"SOURCE_DATE_EPOCH": "0", **os.environ}
-        result = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environ, check=False)
+        result = subprocess.run(
+            [*command, str(unfinished)], stdout=file, stderr=subprocess.STDOUT, env=environ, check=False
+        )
     if result.returncode != 0:
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("E:")]
         raise NoBaseError(
-            f"no registry answers, and mmdebstrap failed: {lines[0][:200] if lines else 'no reason'} ({log})"
+            f"mmdebstrap failed to make {recipe.name}: {lines[0][:200] if lines else 'no reason'} ({log})"
         )
     unfinished.replace(place / "rootfs.tar")
     return place

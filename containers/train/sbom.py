@@ -1,7 +1,7 @@
 """Writes what an image holds: `sbom.spdx.json` (SPDX 2.3) and `licences.txt`, from the metadata of the installed
-packages. Runs inside the image, at its build.
+packages. Runs inside the image, at its build; for an image in which nothing can be run, beside its parts.
 
-    python sbom.py NAME FOLDER
+    python sbom.py NAME FOLDER [ROOT…]         roots are unpacked parts of the image
 
 Standard library only. The same packages give the same bytes: the date is SOURCE_DATE_EPOCH, by default 0.
 """
@@ -14,7 +14,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -57,10 +57,12 @@ class Package:
 
 
 def main(arguments: Sequence[str]) -> int:
-    if len(arguments) != 2:
-        print("usage: sbom.py NAME FOLDER", file=sys.stderr)
+    if len(arguments) < 2:
+        print("usage: sbom.py NAME FOLDER [ROOT…]", file=sys.stderr)
         return 2
-    packages = sorted([*debian_packages(), *python_packages()], key=lambda package: package.url)
+    roots = [Path(root) for root in arguments[2:]]
+    found = [*debian_packages(roots or [Path("/")]), *python_packages(roots)]
+    packages = sorted(found, key=lambda package: package.url)
     folder = Path(arguments[1])
     folder.mkdir(parents=True, exist_ok=True)
     created = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH") or 0), UTC)
@@ -70,26 +72,48 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def debian_packages() -> Iterator[Package]:
+def debian_packages(roots: Iterable[Path]) -> Iterator[Package]:
     """What dpkg has installed; a licence is the package's copyright file, which SPDX has no expression for."""
+    for root in roots:
+        for name, version in _unpacked(root) or (_installed() if root == Path("/") else []):
+            text = Path("/usr/share/doc", name, "copyright")
+            texts = (text,) if (root / text.relative_to("/")).exists() else ()
+            yield Package("deb", name, version, UNKNOWN, "see its copyright file", texts)
+
+
+def _installed() -> list[tuple[str, str]]:
+    """Names and versions in dpkg's database."""
     listing = subprocess.run(
         ["dpkg-query", "--show", "--showformat", "${Package}\t${Version}\n"], capture_output=True, text=True, check=True
     )
-    for line in listing.stdout.splitlines():
-        name, version = line.split("\t")
-        text = Path("/usr/share/doc", name, "copyright")
-        yield Package("deb", name, version, UNKNOWN, "see its copyright file", (text,) if text.exists() else ())
+    return [(name, version) for name, version in (line.split("\t") for line in listing.stdout.splitlines())]
 
 
-def python_packages() -> Iterator[Package]:
-    """What the running interpreter can import."""
-    for distribution in metadata.distributions():
-        fields = distribution.metadata
-        stated = fields["License-Expression"] or _of_classifiers(fields.get_all("Classifier") or []) or ""
-        prose = " ".join((stated or fields["License"] or UNKNOWN).split())[:200]
-        texts = [Path(str(file.locate())) for file in distribution.files or [] if _TEXT.search(str(file))]
-        name = re.sub(r"[-_.]+", "-", fields["Name"]).lower()
-        yield Package("pypi", name, distribution.version, _expression(stated or prose), prose, tuple(texts))
+def _unpacked(root: Path) -> list[tuple[str, str]]:
+    """Those of a root without dpkg, which has one file a package instead (as Distroless images have)."""
+    files = sorted((root / "var/lib/dpkg/status.d").glob("*"))
+    texts = [file.read_text(encoding="utf-8") for file in files if file.suffix != ".md5sums"]
+    fields = [dict(re.findall(r"^(Package|Version): (.+)$", text, re.MULTILINE)) for text in texts]
+    return [(field["Package"], field["Version"]) for field in fields]
+
+
+def python_packages(roots: Sequence[Path]) -> Iterator[Package]:
+    """What the interpreter of the roots can import; without roots, the running one."""
+    places = {str(root): sorted(map(str, root.glob("usr/local/lib/python3.*/dist-packages"))) for root in roots}
+    found = {"": metadata.distributions()} if not roots else {
+        root: metadata.distributions(path=paths) for root, paths in places.items()
+    }  # fmt: skip
+    for root, distributions in found.items():
+        for distribution in distributions:
+            fields = distribution.metadata
+            stated = fields["License-Expression"] or _of_classifiers(fields.get_all("Classifier") or []) or ""
+            prose = " ".join((stated or fields["License"] or UNKNOWN).split())[:200]
+            paths = [
+                str(file.locate()).removeprefix(root) for file in distribution.files or [] if _TEXT.search(str(file))
+            ]
+            name = re.sub(r"[-_.]+", "-", fields["Name"]).lower()
+            texts = tuple(map(Path, paths))
+            yield Package("pypi", name, distribution.version, _expression(stated or prose), prose, texts)
 
 
 def spdx(name: str, packages: Sequence[Package], created: datetime) -> dict[str, Any]:

@@ -1,0 +1,147 @@
+"""The gates of a runtime image's files: made for the target's machine, and asking for no newer library than it has.
+
+    python3 -m containers.gates TARGET PATH…           targets are those of containers/targets.json
+    docker export CONTAINER | python3 -m containers.gates runtime-arm64 -
+
+A PATH is a folder, a file or a tar archive. One line a finding, exit code 1 if there is any. Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import sys
+import tarfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from containers import elf
+
+TABLE = Path(__file__).resolve().parent / "targets.json"
+_PE_MACHINES = {0x14C: "i386", 0x8664: "amd64", 0xAA64: "arm64"}
+_WHEEL_MACHINES = {"x86_64": "amd64", "amd64": "amd64", "win32": "i386", "i686": "i386", "aarch64": "arm64"}
+_MODULE = re.compile(r"\.cpython-(\d)(\d+)[-.][^/]*so$")
+
+File = tuple[str, bytes]
+"""Path and content."""
+
+
+@dataclass(frozen=True)
+class Target:
+    machine: str
+    python: str
+    floors: dict[str, str]
+    """Newest version of a library's symbols there: `GLIBC` to `2.31`."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    code: str
+    """`machine`, `symbol`, `python` or `damaged`."""
+    path: str
+    fault: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.path}: {self.fault}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    known = targets()
+    if len(arguments) < 2 or arguments[0] not in known:
+        print(f"usage: python3 -m containers.gates {'|'.join(known)} PATH…", file=sys.stderr)
+        return 2
+    count = 0
+    found: list[Finding] = []
+    for path in arguments[1:]:
+        try:
+            for file in files(path):
+                count += 1
+                found += check(file, known[arguments[0]])
+        except (OSError, tarfile.TarError) as error:
+            print(
+                f"error: {path} cannot be read: {error}\n\nhint: give a folder, a file or a tar archive",
+                file=sys.stderr,
+            )
+            return 2
+    for finding in found:
+        print(finding)
+    print(f"{count} files, {len(found)} findings for {arguments[0]}", file=sys.stderr)
+    return 1 if found else 0
+
+
+def targets() -> dict[str, Target]:
+    rows = json.loads(TABLE.read_text(encoding="utf-8"))["targets"]
+    return {name: Target(row["machine"], row["python"], row["floors"]) for name, row in rows.items()}
+
+
+def files(path: str) -> Iterator[File]:
+    """Every regular file of a folder, a tar archive, standard input as one (`-`), or the one file."""
+    place = Path(path)
+    if path == "-":
+        yield from _of_tar(sys.stdin.buffer)
+    elif place.is_dir():
+        for file in sorted(place.rglob("*")):
+            if file.is_file() and not file.is_symlink():
+                yield str(file.relative_to(place)), file.read_bytes()
+    elif tarfile.is_tarfile(place):
+        with place.open("rb") as stream:
+            yield from _of_tar(stream)
+    else:
+        yield place.name, place.read_bytes()
+
+
+def check(file: File, target: Target) -> Iterator[Finding]:
+    """What is wrong with one file on the target."""
+    path, content = file
+    try:
+        read = elf.read(content)
+    except elf.NotWholeError as error:
+        yield Finding("damaged", path, str(error))
+        return
+    machines = [read.machine] if read else list(_other_machines(path, content))
+    for machine in machines:
+        if machine != target.machine:
+            yield Finding("machine", path, f"made for {machine}, not for {target.machine}")
+    module = _MODULE.search(path)
+    if module and (version := f"{module[1]}.{module[2]}") != target.python:
+        yield Finding("python", path, f"a module of Python {version}, not of {target.python}")
+    yield from (Finding("symbol", path, fault) for fault in _too_new(read.needs if read else (), target))
+
+
+def _other_machines(path: str, content: bytes) -> Iterator[str]:
+    """What a Windows program or a wheel's tags say that it is made for."""
+    if content.startswith(b"MZ") and len(content) > 0x40:
+        (start,) = struct.unpack_from("<I", content, 0x3C)
+        if content[start : start + 4] == b"PE\0\0":
+            (machine,) = struct.unpack_from("<H", content, start + 4)
+            yield _PE_MACHINES.get(machine, f"machine {machine}")
+    if path.endswith(".dist-info/WHEEL"):
+        tags = re.findall(r"^Tag: \S+-(\S+)$", content.decode("utf-8", "replace"), re.MULTILINE)
+        yield from {machine for tag in tags for name, machine in _WHEEL_MACHINES.items() if tag.endswith(name)}
+
+
+def _too_new(needs: Iterable[str], target: Target) -> Iterator[str]:
+    for need in needs:
+        library, _, version = need.partition("_")
+        version = {"ABI_DT_RELR": "2.36"}.get(version, version)
+        floor = target.floors.get(library)
+        if floor and re.fullmatch(r"[\d.]+", version) and _order(version) > _order(floor):
+            yield f"needs {need}, the target has up to {library}_{floor}"
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _of_tar(stream: IO[bytes]) -> Iterator[File]:
+    with tarfile.open(fileobj=stream, mode="r|*") as archive:
+        for member in archive:
+            if member.isreg() and (content := archive.extractfile(member)):
+                yield member.name.removeprefix("./"), content.read()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
