@@ -25,6 +25,14 @@ mkdir -p "$1/var/lib/dpkg/status.d"
 for deb in "$1"/var/cache/apt/archives/*.deb; do
   dpkg-deb --field "$deb" >"$1/var/lib/dpkg/status.d/$(dpkg-deb --field "$deb" Package)"
 done"""
+_UNNEEDED = "dpkg original-awk tar libacl1 libmd0 libpcre2-8-0 libselinux1 libzstd1"
+"""What readline and base-files ask for to be installed by, and what only that needs."""
+_REDUCED = f"""
+cd "$1"
+for name in {_UNNEEDED}; do
+  dpkg-deb --fsys-tarfile var/cache/apt/archives/"$name"_*.deb | tar --list | grep -v /$ | xargs -d '\\n' rm -f
+  rm "var/lib/dpkg/status.d/$name"
+done"""
 _USERS = r"""
 printf 'root:x:0:0:root:/tmp:/usr/sbin/nologin\ndrydock:x:1000:1000:drydock:/tmp:/usr/sbin/nologin\n' >"$1/etc/passwd"
 printf 'root:x:0:\ndrydock:x:1000:\n' >"$1/etc/group"
@@ -61,9 +69,9 @@ BASE = Recipe(
 
 def runtime(architecture: str) -> Recipe:
     """Python and what its packages link, unpacked and nothing run: no shell, no package manager, no emulator needed."""
-    packages = "base-files,python3.11-minimal,libpython3.11-stdlib,libstdc++6,mawk-"
+    packages = "base-files,original-awk,python3.11-minimal,libpython3.11-stdlib,libstdc++6"
     links = '--extract-hook=ln -s python3.11 "$1/usr/bin/python3"'
-    hooks = [f"--extract-hook={script}" for script in (_LISTED, _USERS, _TRIMMED)]
+    hooks = [f"--extract-hook={script}" for script in (_LISTED, _REDUCED, _USERS, _TRIMMED)]
     return Recipe(
         f"runtime-{architecture}",
         ("--variant=extract", f"--architectures={architecture}", f"--include={packages}", _MERGED, links, *hooks),
