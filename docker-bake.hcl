@@ -4,6 +4,10 @@
 variable "ROOTFS" { default = "" }    # folder with rootfs.tar, a base bootstrapped from Debian's archive; else a registry
 variable "ROOTFS_AMD64" { default = "" } # the same for the runtime images: Python, libc and no more
 variable "ROOTFS_ARM64" { default = "" }
+variable "ROOTFS_JETPACK_5" { default = "" }
+variable "ROOTFS_JETPACK_6" { default = "" }
+variable "L4T_BASE_5" { default = "" } # NVIDIA's base by digest, docker-image://NAME@sha256:…; without it a stand-in
+variable "L4T_BASE_6" { default = "" }
 variable "CA_BUNDLE" { default = "" } # certificates to check the package index against; in no layer
 variable "PROGRAMS" { default = "train-cpu:yolo train-gpu:yolo" } # of entrypoints/programs.json
 variable "REGISTRY" { default = "drydock" }
@@ -27,6 +31,13 @@ variable "MACHINES" { # of runtime images: what wheels are installed for
   default = {
     amd64 = "x86_64-manylinux_2_28"
     arm64 = "aarch64-manylinux_2_28"
+  }
+}
+
+variable "JETPACKS" { # Python of NVIDIA's base, and of what stands in for it
+  default = {
+    "5" = { platform = "aarch64-manylinux_2_31", base = L4T_BASE_5, rootfs = ROOTFS_JETPACK_5, python = "3.8", stand_in = "3.9" }
+    "6" = { platform = "aarch64-manylinux_2_35", base = L4T_BASE_6, rootfs = ROOTFS_JETPACK_6, python = "3.10", stand_in = "3.11" }
   }
 }
 
@@ -156,6 +167,50 @@ target "runtime" {
   tags = ["${REGISTRY}/runtime-${machine}"]
   labels = {
     "org.opencontainers.image.title"                           = "${REGISTRY}/runtime-${machine}"
+    "org.opencontainers.image.description"                     = "Runs compiled vision models by SageMaker's hosting contract"
+    "org.opencontainers.image.licenses"                        = "Apache-2.0"
+    "com.amazonaws.sagemaker.capabilities.accept-bind-to-port" = "true"
+  }
+}
+
+# One for each JetPack that a Jetson may have. They lack nothing of NVIDIA's and add nothing of it: TensorRT and CUDA are
+# the base's.
+target "l4t-rootfs" {
+  name              = "runtime-rootfs-jetpack-${jetpack}"
+  matrix            = { jetpack = keys(JETPACKS) }
+  context           = JETPACKS[jetpack].rootfs
+  dockerfile-inline = "FROM scratch\nADD rootfs.tar /\n"
+  platforms         = ["linux/arm64"]
+}
+
+target "l4t-packages" {
+  name       = "runtime-packages-jetpack-${jetpack}"
+  matrix     = { jetpack = keys(JETPACKS) }
+  inherits   = ["_filled"]
+  dockerfile = "containers/runtime/packages.Dockerfile"
+  contexts   = { rootfs = JETPACKS[jetpack].base == "" ? "target:runtime-rootfs-jetpack-${jetpack}" : JETPACKS[jetpack].base }
+  args = {
+    TARGET   = "jetpack-${jetpack}"
+    PLATFORM = JETPACKS[jetpack].platform
+    PYTHON   = JETPACKS[jetpack].base == "" ? JETPACKS[jetpack].stand_in : JETPACKS[jetpack].python
+    LOCK     = "jetpack-${jetpack}.lock"
+    ROOT     = ""
+  }
+}
+
+target "runtime-l4t" {
+  name       = "runtime-l4t-jetpack-${jetpack}"
+  matrix     = { jetpack = keys(JETPACKS) }
+  inherits   = ["_common"]
+  dockerfile = "containers/runtime/Dockerfile"
+  platforms  = ["linux/arm64"]
+  contexts = {
+    rootfs   = JETPACKS[jetpack].base == "" ? "target:runtime-rootfs-jetpack-${jetpack}" : JETPACKS[jetpack].base
+    packages = "target:runtime-packages-jetpack-${jetpack}"
+  }
+  tags = ["${REGISTRY}/runtime-l4t:jetpack-${jetpack}"]
+  labels = {
+    "org.opencontainers.image.title"                           = "${REGISTRY}/runtime-l4t:jetpack-${jetpack}"
     "org.opencontainers.image.description"                     = "Runs compiled vision models by SageMaker's hosting contract"
     "org.opencontainers.image.licenses"                        = "Apache-2.0"
     "com.amazonaws.sagemaker.capabilities.accept-bind-to-port" = "true"

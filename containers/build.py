@@ -57,6 +57,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def build(wanted: list[str]) -> int:
     """Build the wanted targets, all if none is given; returns bake's exit code."""
+    check_targets(wanted)
     check_engine()
     environ = {**os.environ, **choices()}
     plan = read_plan(wanted, environ)
@@ -92,6 +93,13 @@ def program_tags(table: Path = CHECKOUT / "entrypoints/programs.json") -> list[s
     programs = json.loads(table.read_text(encoding="utf-8"))["programs"]
     tags = (f"{image}:{name}" for name, program in programs.items() for image in program["images"])
     return sorted(tag for tag in tags if tag.startswith("train-"))
+
+
+def check_targets(wanted: Sequence[str], table: Path = CHECKOUT / "containers/targets.json") -> None:
+    """None of them is one that is refused by name."""
+    for name, reason in json.loads(table.read_text(encoding="utf-8"))["refused"].items():
+        if any(target.endswith(name) for target in wanted):
+            raise CannotBuildError(f"there is no image for {name}: {reason}", "update the device to JetPack 5 or 6")
 
 
 def check_engine() -> None:
@@ -156,8 +164,8 @@ def choose_base(plan: Mapping[str, Any]) -> dict[str, str]:
 
 def runtime_roots(plan: Mapping[str, Any]) -> dict[str, str]:
     """Folders with the roots of the runtime images that are wanted."""
-    wanted = [name.rpartition("-")[2] for name in plan if name.startswith("runtime-rootfs-")]
-    return {f"ROOTFS_{name.upper()}": bootstrapped(rootfs.runtime(name), "{}") for name in wanted}
+    wanted = [name for name in rootfs.RUNTIMES if f"runtime-rootfs-{name}" in plan]
+    return {f"ROOTFS_{name.upper().replace('-', '_')}": bootstrapped(rootfs.RUNTIMES[name], "{}") for name in wanted}
 
 
 def bootstrapped(recipe: rootfs.Recipe, fault: str) -> str:

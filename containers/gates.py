@@ -8,13 +8,14 @@ A PATH is a folder, a file or a tar archive. One line a finding, exit code 1 if 
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import struct
 import sys
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +25,10 @@ TABLE = Path(__file__).resolve().parent / "targets.json"
 _PE_MACHINES = {0x14C: "i386", 0x8664: "amd64", 0xAA64: "arm64"}
 _WHEEL_MACHINES = {"x86_64": "amd64", "amd64": "amd64", "win32": "i386", "i686": "i386", "aarch64": "arm64"}
 _MODULE = re.compile(r"\.cpython-(\d)(\d+)[-.][^/]*so$")
+
+_VENDOR = re.compile(
+    r"(^|/)(lib(cuda|cudart|cudnn|cublas|cufft|curand|cusolver|cusparse|nccl|nv)[^/]*\.so[^/]*|tensorrt)(/|$)"
+)
 
 File = tuple[str, bytes]
 """Path and content."""
@@ -40,7 +45,7 @@ class Target:
 @dataclass(frozen=True)
 class Finding:
     code: str
-    """`machine`, `symbol`, `python` or `damaged`."""
+    """`machine`, `symbol`, `python`, `vendor` or `damaged`."""
     path: str
     fault: str
 
@@ -50,16 +55,20 @@ class Finding:
 
 def main(arguments: Sequence[str]) -> int:
     known = targets()
-    if len(arguments) < 2 or arguments[0] not in known:
-        print(f"usage: python3 -m containers.gates {'|'.join(known)} PATH…", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(prog="python3 -m containers.gates", description="Find files of other machines.")
+    parser.add_argument("--python", help="another Python than the target's, of what stands in for its base")
+    parser.add_argument("target", choices=known)
+    parser.add_argument("paths", nargs="+", metavar="PATH")
+    options = parser.parse_args(arguments)
+    target = known[options.target]
+    target = replace(target, python=options.python or target.python)
     count = 0
     found: list[Finding] = []
-    for path in arguments[1:]:
+    for path in options.paths:
         try:
             for file in files(path):
                 count += 1
-                found += check(file, known[arguments[0]])
+                found += check(file, target)
         except (OSError, tarfile.TarError) as error:
             print(
                 f"error: {path} cannot be read: {error}\n\nhint: give a folder, a file or a tar archive",
@@ -68,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
             return 2
     for finding in found:
         print(finding)
-    print(f"{count} files, {len(found)} findings for {arguments[0]}", file=sys.stderr)
+    print(f"{count} files, {len(found)} findings for {options.target}", file=sys.stderr)
     return 1 if found else 0
 
 
@@ -96,6 +105,8 @@ def files(path: str) -> Iterator[File]:
 def check(file: File, target: Target) -> Iterator[Finding]:
     """What is wrong with one file on the target."""
     path, content = file
+    if _VENDOR.search(path):
+        yield Finding("vendor", path, "CUDA and TensorRT are the device's own, our layers bring none")
     try:
         read = elf.read(content)
     except elf.NotWholeError as error:

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ _REDUCED = f"""
 cd "$1"
 for name in {_UNNEEDED}; do
   dpkg-deb --fsys-tarfile var/cache/apt/archives/"$name"_*.deb | tar --list | grep -v /$ | xargs -d '\\n' rm -f
-  rm "var/lib/dpkg/status.d/$name"
+  rm -f "var/lib/dpkg/status.d/$name"
 done"""
 _USERS = r"""
 printf 'root:x:0:0:root:/tmp:/usr/sbin/nologin\ndrydock:x:1000:1000:drydock:/tmp:/usr/sbin/nologin\n' >"$1/etc/passwd"
@@ -51,6 +51,7 @@ class Recipe:
     name: str
     options: tuple[str, ...]
     """Of mmdebstrap."""
+    suite: str = SUITE
 
 
 BASE = Recipe(
@@ -67,15 +68,25 @@ BASE = Recipe(
 )
 
 
-def runtime(architecture: str) -> Recipe:
+def runtime(name: str, architecture: str, suite: str = SUITE, python: str = "3.11") -> Recipe:
     """Python and what its packages link, unpacked and nothing run: no shell, no package manager, no emulator needed."""
-    packages = "base-files,original-awk,python3.11-minimal,libpython3.11-stdlib,libstdc++6"
-    links = '--extract-hook=ln -s python3.11 "$1/usr/bin/python3"'
+    packages = f"base-files,original-awk,python{python}-minimal,libpython{python}-stdlib,libstdc++6"
+    links = f'--extract-hook=ln -s python{python} "$1/usr/bin/python3"'
     hooks = [f"--extract-hook={script}" for script in (_LISTED, _REDUCED, _USERS, _TRIMMED)]
     return Recipe(
-        f"runtime-{architecture}",
+        name,
         ("--variant=extract", f"--architectures={architecture}", f"--include={packages}", _MERGED, links, *hooks),
+        suite,
     )
+
+
+RUNTIMES: Mapping[str, Recipe] = {
+    "amd64": runtime("runtime-amd64", "amd64"),
+    "arm64": runtime("runtime-arm64", "arm64"),
+    "jetpack-5": runtime("jetpack-5", "arm64", "bullseye", "3.9"),
+    "jetpack-6": runtime("jetpack-6", "arm64"),
+}
+"""Those of JetPack stand in for NVIDIA's bases, with their C library or the next newer one, but not with their Python."""
 
 
 class NoBaseError(Exception):
@@ -106,7 +117,7 @@ def registry_has(image: str) -> bool:
 
 def bootstrap(recipe: Recipe, folder: Path, say: Callable[[str], None]) -> Path:
     """A folder with `rootfs.tar`, made once for each recipe; raises NoBaseError."""
-    command = ["mmdebstrap", *recipe.options, SUITE]
+    command = ["mmdebstrap", *recipe.options, recipe.suite]
     place = folder / f"{recipe.name}-{hashlib.sha256(' '.join(command).encode()).hexdigest()[:12]}"
     if (place / "rootfs.tar").exists():
         return place
@@ -118,7 +129,11 @@ def bootstrap(recipe: Recipe, folder: Path, say: Callable[[str], None]) -> Path:
     with log.open("w") as file:
         environ = {"SOURCE_DATE_EPOCH": "0", **os.environ}
         result = subprocess.run(
-            [*command, str(unfinished)], stdout=file, stderr=subprocess.STDOUT, env=environ, check=False
+            [*command, str(unfinished), *_sources(recipe.suite)],
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=environ,
+            check=False,
         )
     if result.returncode != 0:
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("E:")]
@@ -127,3 +142,14 @@ def bootstrap(recipe: Recipe, folder: Path, say: Callable[[str], None]) -> Path:
         )
     unfinished.replace(place / "rootfs.tar")
     return place
+
+
+def _sources(suite: str) -> list[str]:
+    """Where a release is that Debian supports no more: in the machine's own mirror, without its security updates."""
+    if suite == SUITE:
+        return []
+    command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", f"Codename: {SUITE}", "Created-By: Packages"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+    if not listed:
+        raise NoBaseError(f"this machine has no mirror of Debian 12 to take {suite} from")
+    return [f"deb {listed[0]} {suite} main"]

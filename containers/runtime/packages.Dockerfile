@@ -1,11 +1,14 @@
 # What a runtime image has above its root, put together on the machine that builds, whatever the target: wheels of the
 # target's platform, and our program. Nothing of the target runs here.
 #
+# Bytecode is made where the target has the Python of the machine that builds.
+#
 #   base ─┬─ wheels ── gated ─┬─ packages (two folders of files; FROM scratch)
 #         └─ program ─────────┘
 FROM base AS wheels
 ARG PLATFORM
 ARG PYTHON
+ARG LOCK=requirements.lock
 ARG SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 ARG UV_LINK_MODE=copy
 RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
@@ -14,27 +17,30 @@ RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     --mount=type=cache,target=/tmp/.cache/uv \
     uv pip install --quiet --require-hashes --no-deps --only-binary :all: --python-platform "$PLATFORM" \
       --python-version "$PYTHON" --target "/out/usr/local/lib/python$PYTHON/dist-packages" \
-      --requirement /mnt/runtime/requirements.lock \
+      --requirement /mnt/runtime/$LOCK \
  && cd "/out/usr/local/lib/python$PYTHON/dist-packages" && rm -rf bin .lock \
  && find . -type d -name tests -prune -exec rm -r {} +
 
 FROM base AS program
+ARG PYTHON
 COPY entrypoints/runtime.py /out/opt/program/
 COPY entrypoints/optml /out/opt/program/optml
 COPY entrypoints/runtimes /out/opt/program/runtimes
 COPY entrypoints/vision /out/opt/program/vision
 COPY containers/runtime/bin /out/opt/drydock
 COPY LICENSE /out/usr/share/doc/drydock/
-RUN find /out -exec touch --no-dereference --date @0 {} +
+RUN { test "$PYTHON" != 3.11 || python -m compileall -qq -j 0 --invalidation-mode unchecked-hash -s /out /out/opt/program; } \
+ && find /out -exec touch --no-dereference --date @0 {} +
 
 FROM wheels AS gated
 ARG TARGET
 ARG PYTHON
+ARG ROOT=/mnt/root
 RUN --mount=type=bind,from=rootfs,target=/mnt/root \
     --mount=type=bind,source=containers,target=/mnt/drydock/containers \
-    PYTHONPATH=/mnt/drydock python -m containers.gates "$TARGET" /mnt/root /out \
- && python /mnt/drydock/containers/train/sbom.py "drydock-$TARGET" /out/usr/share/doc/drydock /mnt/root /out \
- && { python -m compileall -qq -j 0 --invalidation-mode unchecked-hash -s /out /out || true; } \
+    PYTHONPATH=/mnt/drydock python -m containers.gates --python "$PYTHON" "$TARGET" $ROOT /out \
+ && python /mnt/drydock/containers/train/sbom.py "drydock-$TARGET" /out/usr/share/doc/drydock $ROOT /out \
+ && { test "$PYTHON" != 3.11 || python -m compileall -qq -j 0 --invalidation-mode unchecked-hash -s /out /out || true; } \
  && find /out -exec touch --no-dereference --date @0 {} +
 
 FROM scratch AS packages

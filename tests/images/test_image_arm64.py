@@ -43,9 +43,9 @@ def golden(engine: Any, image: Any, model: Path, picture: Path) -> Path:
     return model
 
 
-def verified(model: Path, cpu: str, capfd: pytest.CaptureFixture[str]) -> None:
+def verified(model: Path, cpu: str, capfd: pytest.CaptureFixture[str], image: str = ARM64) -> None:
     command = ["verify", "/model", "/model/golden.npz", "--threads", "1", "--tolerance", str(TOLERANCE)]
-    code = emulate.run(ARM64, command, cpu, LIMIT_S, [f"{model}:/model"])
+    code = emulate.run(image, command, cpu, LIMIT_S, [f"{model}:/model"])
     said = capfd.readouterr()
     assert code == 0, said.err
     assert json.loads(said.out)["largest_difference"] <= TOLERANCE
@@ -66,6 +66,17 @@ def test_every_other_processor_does(
 ) -> None:
     picture = compiled.picture(tmp_path / "noise.png")
     verified(golden(engine, built(AMD64), compiled.small(tmp_path / "small"), picture), cpu, capfd)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jetpack", ["5", "6"])
+def test_the_images_for_jetsons_do_on_what_stands_in_for_their_base(
+    jetpack: str, engine: Any, built: Callable[[str], Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    image = f"drydock/runtime-l4t:jetpack-{jetpack}"
+    built(image)
+    picture = compiled.picture(tmp_path / "noise.png")
+    verified(golden(engine, built(AMD64), compiled.small(tmp_path / "small"), picture), "cortex-a57", capfd, image)
 
 
 @pytest.mark.slow

@@ -67,6 +67,7 @@ def test_other_files_are_none_and_cut_ones_are_refused() -> None:
          "symbol: lib/x.so: needs GLIBCXX_3.4.29, the target has up to GLIBCXX_3.4.28"),
         ("lib/x.so", library()[:40], "damaged: lib/x.so: not a whole ELF file"),
         ("p/_c.cpython-310-aarch64-linux-gnu.so", library(), "a module of Python 3.10, not of 3.8"),
+        ("lib/libnvinfer.so.8", library(), "vendor: lib/libnvinfer.so.8: CUDA and TensorRT are the device's own"),
         ("bin/x.exe", b"MZ" + bytes(58) + struct.pack("<I", 64) + b"PE\0\0" + struct.pack("<H", 0x8664) + bytes(20),
          "machine: bin/x.exe: made for amd64"),
         ("p-1.dist-info/WHEEL", b"Wheel-Version: 1.0\nTag: cp38-cp38-manylinux_2_17_x86_64\n",
