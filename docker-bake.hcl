@@ -27,17 +27,24 @@ variable "STACKS" { # what a train image is filled with; its target in the Docke
   }
 }
 
-variable "MACHINES" { # of runtime images: what wheels are installed for
+variable "RUNTIMES" { # rows of containers/targets.json; for a Jetson NVIDIA's base, else what stands in with another Python
   default = {
-    amd64 = "x86_64-manylinux_2_28"
-    arm64 = "aarch64-manylinux_2_28"
-  }
-}
-
-variable "JETPACKS" { # Python of NVIDIA's base, and of what stands in for it
-  default = {
-    "5" = { platform = "aarch64-manylinux_2_31", base = L4T_BASE_5, rootfs = ROOTFS_JETPACK_5, python = "3.8", stand_in = "3.9" }
-    "6" = { platform = "aarch64-manylinux_2_35", base = L4T_BASE_6, rootfs = ROOTFS_JETPACK_6, python = "3.10", stand_in = "3.11" }
+    "amd64" = {
+      image = "runtime-amd64", target = "runtime-amd64", lock = "requirements", machine = "amd64"
+      wheels = "x86_64-manylinux_2_28", python = "3.11", base = "", rootfs = ROOTFS_AMD64, gated = "/mnt/root"
+    }
+    "arm64" = {
+      image = "runtime-arm64", target = "runtime-arm64", lock = "requirements", machine = "arm64"
+      wheels = "aarch64-manylinux_2_28", python = "3.11", base = "", rootfs = ROOTFS_ARM64, gated = "/mnt/root"
+    }
+    "jetpack-5" = {
+      image = "runtime-l4t:jetpack-5", target = "jetpack-5", lock = "jetpack-5", machine = "arm64"
+      wheels = "aarch64-manylinux_2_31", python = L4T_BASE_5 == "" ? "3.9" : "3.8", base = L4T_BASE_5, rootfs = ROOTFS_JETPACK_5, gated = ""
+    }
+    "jetpack-6" = {
+      image = "runtime-l4t:jetpack-6", target = "jetpack-6", lock = "jetpack-6", machine = "arm64"
+      wheels = "aarch64-manylinux_2_35", python = L4T_BASE_6 == "" ? "3.11" : "3.10", base = L4T_BASE_6, rootfs = ROOTFS_JETPACK_6, gated = ""
+    }
   }
 }
 
@@ -137,80 +144,45 @@ target "local" {
 # ---------------------------------------------------------------- images that run compiled models
 # Built on this machine for any other: nothing of the target runs while building. Another root with a Python 3.11:
 # docker buildx bake --set runtime-arm64.contexts.rootfs=docker-image://NAME@sha256:…
-target "runtime-rootfs" {
-  name              = "runtime-rootfs-${machine}"
-  matrix            = { machine = keys(MACHINES) }
-  context           = machine == "amd64" ? ROOTFS_AMD64 : ROOTFS_ARM64
+group "runtime" { targets = ["runtime-amd64", "runtime-arm64"] }
+group "runtime-l4t" { targets = ["runtime-jetpack-5", "runtime-jetpack-6"] }
+
+target "_runtime-rootfs" {
+  name              = "runtime-rootfs-${row}"
+  matrix            = { row = keys(RUNTIMES) }
+  context           = RUNTIMES[row].rootfs
   dockerfile-inline = "FROM scratch\nADD rootfs.tar /\n"
-  platforms         = ["linux/${machine}"]
+  platforms         = ["linux/${RUNTIMES[row].machine}"]
 }
 
-target "runtime-packages" {
-  name       = "runtime-packages-${machine}"
-  matrix     = { machine = keys(MACHINES) }
+target "_runtime-packages" {
+  name       = "runtime-packages-${row}"
+  matrix     = { row = keys(RUNTIMES) }
   inherits   = ["_filled"]
   dockerfile = "containers/runtime/packages.Dockerfile"
-  contexts   = { rootfs = "target:runtime-rootfs-${machine}" }
-  args       = { TARGET = "runtime-${machine}", PLATFORM = MACHINES[machine], PYTHON = "3.11" }
-}
-
-target "runtime" {
-  name       = "runtime-${machine}"
-  matrix     = { machine = keys(MACHINES) }
-  inherits   = ["_common"]
-  dockerfile = "containers/runtime/Dockerfile"
-  platforms  = ["linux/${machine}"]
-  contexts = {
-    rootfs   = "target:runtime-rootfs-${machine}"
-    packages = "target:runtime-packages-${machine}"
-  }
-  tags = ["${REGISTRY}/runtime-${machine}"]
-  labels = {
-    "org.opencontainers.image.title"                           = "${REGISTRY}/runtime-${machine}"
-    "org.opencontainers.image.description"                     = "Runs compiled vision models by SageMaker's hosting contract"
-    "org.opencontainers.image.licenses"                        = "Apache-2.0"
-    "com.amazonaws.sagemaker.capabilities.accept-bind-to-port" = "true"
-  }
-}
-
-# One for each JetPack that a Jetson may have. They lack nothing of NVIDIA's and add nothing of it: TensorRT and CUDA are
-# the base's.
-target "l4t-rootfs" {
-  name              = "runtime-rootfs-jetpack-${jetpack}"
-  matrix            = { jetpack = keys(JETPACKS) }
-  context           = JETPACKS[jetpack].rootfs
-  dockerfile-inline = "FROM scratch\nADD rootfs.tar /\n"
-  platforms         = ["linux/arm64"]
-}
-
-target "l4t-packages" {
-  name       = "runtime-packages-jetpack-${jetpack}"
-  matrix     = { jetpack = keys(JETPACKS) }
-  inherits   = ["_filled"]
-  dockerfile = "containers/runtime/packages.Dockerfile"
-  contexts   = { rootfs = JETPACKS[jetpack].base == "" ? "target:runtime-rootfs-jetpack-${jetpack}" : JETPACKS[jetpack].base }
+  contexts   = { rootfs = RUNTIMES[row].base == "" ? "target:runtime-rootfs-${row}" : RUNTIMES[row].base }
   args = {
-    TARGET   = "jetpack-${jetpack}"
-    PLATFORM = JETPACKS[jetpack].platform
-    PYTHON   = JETPACKS[jetpack].base == "" ? JETPACKS[jetpack].stand_in : JETPACKS[jetpack].python
-    LOCK     = "jetpack-${jetpack}.lock"
-    ROOT     = ""
+    TARGET   = RUNTIMES[row].target
+    PLATFORM = RUNTIMES[row].wheels
+    PYTHON   = RUNTIMES[row].python
+    LOCK     = "${RUNTIMES[row].lock}.lock"
+    ROOT     = RUNTIMES[row].gated
   }
 }
 
-target "runtime-l4t" {
-  name       = "runtime-l4t-jetpack-${jetpack}"
-  matrix     = { jetpack = keys(JETPACKS) }
+target "_runtime" {
+  name       = "runtime-${row}"
+  matrix     = { row = keys(RUNTIMES) }
   inherits   = ["_common"]
   dockerfile = "containers/runtime/Dockerfile"
-  platforms  = ["linux/arm64"]
+  platforms  = ["linux/${RUNTIMES[row].machine}"]
   contexts = {
-    rootfs   = JETPACKS[jetpack].base == "" ? "target:runtime-rootfs-jetpack-${jetpack}" : JETPACKS[jetpack].base
-    packages = "target:runtime-packages-jetpack-${jetpack}"
+    rootfs   = RUNTIMES[row].base == "" ? "target:runtime-rootfs-${row}" : RUNTIMES[row].base
+    packages = "target:runtime-packages-${row}"
   }
-  tags = ["${REGISTRY}/runtime-l4t:jetpack-${jetpack}"]
+  tags = ["${REGISTRY}/${RUNTIMES[row].image}"]
   labels = {
-    "org.opencontainers.image.title"                           = "${REGISTRY}/runtime-l4t:jetpack-${jetpack}"
+    "org.opencontainers.image.title"                           = "${REGISTRY}/${RUNTIMES[row].image}"
     "org.opencontainers.image.description"                     = "Runs compiled vision models by SageMaker's hosting contract"
     "org.opencontainers.image.licenses"                        = "Apache-2.0"
     "com.amazonaws.sagemaker.capabilities.accept-bind-to-port" = "true"

@@ -24,16 +24,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 ENGINE_AT_LEAST = (23, 0)
 BUILDX_AT_LEAST = (0, 11)
 """The first with `matrix`."""
-NEEDED_GB = {
-    "pytorch": 14,
-    "pytorch-cpu": 4,
-    "tensorflow-cpu": 5,
-    "tensorflow-gpu": 13,
-    "local": 2,
-    "runtime-amd64": 1,
-    "runtime-arm64": 1,
-}
-"""Free space that a stack takes when it is built for the first time: layers and the installer's cache."""
+NEEDED_GB = {"pytorch": 14, "pytorch-cpu": 4, "tensorflow-cpu": 5, "tensorflow-gpu": 13, "local": 2}
+"""Free space that a stack takes when it is built for the first time: layers and the installer's cache; 1 for others."""
 INSTALL = "on Debian 12: sudo .ci/engine; elsewhere: install Docker Engine with buildx, and start it"
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
@@ -137,7 +129,7 @@ def read_plan(wanted: Sequence[str], environ: Mapping[str, str]) -> dict[str, An
 def check_disk(plan: Mapping[str, Any]) -> None:
     """Room for what is not built yet, where the engine keeps its layers."""
     absent = {stack(name, target) for name, target in plan.items() if not all(map(is_built, target.get("tags", [])))}
-    needed_gb = sum(NEEDED_GB.get(name, 0) for name in absent)
+    needed_gb = sum(NEEDED_GB.get(name, 1) for name in absent)
     root = Path(reply("docker", "info", "--format", "{{.DockerRootDir}}") or "/")
     if not root.exists():
         return  # the engine is on another machine

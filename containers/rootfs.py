@@ -86,7 +86,7 @@ RUNTIMES: Mapping[str, Recipe] = {
     "jetpack-5": runtime("jetpack-5", "arm64", "bullseye", "3.9"),
     "jetpack-6": runtime("jetpack-6", "arm64"),
 }
-"""Those of JetPack stand in for NVIDIA's bases, with their C library or the next newer one, but not with their Python."""
+"""Those of JetPack stand in for NVIDIA's bases: with their C library or the next newer, not with their Python."""
 
 
 class NoBaseError(Exception):

@@ -67,7 +67,7 @@ def test_an_unknown_target(engine: Path) -> None:
 
 
 def test_a_jetpack_that_is_too_old(engine: Path) -> None:
-    error, hint = refusal(build(engine, "runtime-l4t-jetpack-4"))
+    error, hint = refusal(build(engine, "runtime-jetpack-4"))
     assert error.startswith("there is no image for jetpack-4: its Ubuntu 18.04 has Python 3.6 and glibc 2.27")
     assert "JetPack 5 or 6" in hint
 
