@@ -51,6 +51,7 @@ class Sample:
     instances: tuple[Instance, ...]
     source: str  # where the annotation stands, "file:line"
     split: str = ""  # "train", "validation" or "test" where the data set says so
+    label: int | None = None  # class id of the image as a whole, where the format gives one
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +102,11 @@ def aligned(dataset: Dataset, classes: Sequence[str]) -> Dataset:
         )
     index = [list(classes).index(name) for name in dataset.classes]
     samples = [
-        replace(s, instances=tuple(replace(i, class_id=index[i.class_id]) for i in s.instances))
+        replace(
+            s,
+            instances=tuple(replace(i, class_id=index[i.class_id]) for i in s.instances),
+            label=None if s.label is None else index[s.label],
+        )
         for s in dataset.samples
     ]
     return replace(dataset, classes=tuple(classes), samples=tuple(samples))

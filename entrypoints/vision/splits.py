@@ -1,7 +1,7 @@
 """Splits of a data set: stratified by the set of classes of a sample, decided by names and a seed, not by order.
 
-Samples without instances are a stratum of their own, so negatives are shared out like every class. Samples that the
-data set sets aside for testing go into neither part.
+The classes are those of its instances and of the image as a whole. Samples without any are a stratum of their own, so
+negatives are shared out like every class. Samples that the data set sets aside for testing go into neither part.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def write_split(path: Path, train: Dataset, validation: Dataset, *, seed: int, f
 def _strata(dataset: Dataset, seed: int) -> list[list[Sample]]:
     strata: dict[tuple[str, ...], list[Sample]] = defaultdict(list)
     for sample in _usable(dataset):
-        strata[tuple(sorted({dataset.classes[i.class_id] for i in sample.instances}))].append(sample)
+        found = {i.class_id for i in sample.instances} | ({sample.label} if sample.label is not None else set())
+        strata[tuple(sorted(dataset.classes[class_id] for class_id in found))].append(sample)
     return [sorted(strata[classes], key=lambda sample: _rank(sample, seed)) for classes in sorted(strata)]
 
 

@@ -1,4 +1,4 @@
-"""Reads what an annotation file refers to: a manifest (JSON Lines), COCO JSON, or the data.yaml of a YOLO folder."""
+"""Reads what an annotation file refers to: a manifest (JSON Lines), a .lst file, COCO JSON, or a YOLO data.yaml."""
 
 import json
 import os
@@ -11,7 +11,8 @@ from local.cli.refusal import Refusal
 
 MANIFESTS = (".manifest", ".jsonl")
 YOLO = ("data.yaml", "data.yml")
-KNOWN = "*.manifest, *.jsonl, COCO *.json or data.yaml"
+LIST = ".lst"
+KNOWN = "*.manifest, *.jsonl, *.lst, COCO *.json or data.yaml"
 
 _PARTS = ("train", "val", "test")
 
@@ -25,7 +26,7 @@ class Reference(NamedTuple):
 
 def is_known(path: Path) -> bool:
     """Whether a file given as data is read as one of these."""
-    return path.suffix in (*MANIFESTS, ".json") or is_yolo(path)
+    return path.suffix in (*MANIFESTS, LIST, ".json") or is_yolo(path)
 
 
 def is_yolo(path: Path) -> bool:
@@ -34,7 +35,9 @@ def is_yolo(path: Path) -> bool:
 
 
 def references(file: Path) -> list[Reference]:
-    """What a manifest or a COCO file names. Raises Refusal for a file that does not parse, with the line."""
+    """What a manifest, a list or a COCO file names. Raises Refusal for a file that does not parse, with the line."""
+    if file.suffix == LIST:
+        return list(_of_list(file))
     return list(_of_coco(file) if file.suffix == ".json" else _of_manifest(file))
 
 
@@ -62,6 +65,13 @@ def _of_manifest(file: Path) -> Iterator[Reference]:
         if line.strip():
             where = f"{file}:{number}"
             yield from (Reference(where, _path(value)) for value in _references_of(line, where))
+
+
+def _of_list(file: Path) -> Iterator[Reference]:
+    """The last column of each line, with its line."""
+    for number, line in enumerate(_text(file, "save it as UTF-8").split("\n"), start=1):
+        if line.strip():
+            yield Reference(f"{file}:{number}", _path(line.split("\t")[-1].strip()))
 
 
 def _references_of(line: str, where: str) -> list[str]:

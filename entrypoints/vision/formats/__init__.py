@@ -6,6 +6,16 @@
 | `data.yaml` | YOLO folder, boxes or polygons in text files | `yolo_folder` |
 | `*.json` with `images` and `annotations` | COCO, boxes, polygons, run lengths | `coco` |
 
+`load_labels` reads data sets whose images have one label each:
+
+| annotation file | format | module |
+|---|---|---|
+| `*.manifest`, `*.jsonl` | Lookout for Vision, Ground Truth, AWS's augmented manifests | `label_manifest` |
+| `*.lst` | lists of AWS's built-in image classification | `lst` |
+| none | a folder for each class | `image_folder` |
+
+`vision.counting` adds the lists and metadata of the Amazon Bin Image Dataset (`abid`).
+
 `references` and `common_root` need the standard library only.
 """
 
@@ -23,7 +33,17 @@ from vision.formats.resolve import visible
 if TYPE_CHECKING:
     from vision.record import Dataset
 
-__all__ = ["annotation_files", "common_root", "load", "matching", "references"]
+__all__ = [
+    "annotation_files",
+    "choose",
+    "common_root",
+    "label_files",
+    "load",
+    "load_labels",
+    "matching",
+    "references",
+    "with_images",
+]
 
 
 def load(path: Path, prefer: str = "", channel: str = "") -> Dataset:
@@ -32,23 +52,38 @@ def load(path: Path, prefer: str = "", channel: str = "") -> Dataset:
     Refusal where there are no images, no known annotation file, or several and `prefer` does not choose. `channel` is
     the name of the job's channel that the folder is, for errors to speak of.
     """
-    from vision import images
     from vision.formats import coco, lookout, yolo_folder
 
-    folder = Folder(path, channel)
-    if not is_folder(path):
-        raise Refusal(f"no such folder: {folder}", "give the folder that holds the images and their annotations")
-    if not images.find(path):
-        raise Refusal(
-            f"no images in {folder} (looked for {', '.join(sorted(images.SUFFIXES))})",
-            "check the channel's S3 prefix: it must hold the images as well as the annotations",
-        )
-    file = _choose(folder, annotation_files(folder.root), prefer)
+    folder = with_images(path, channel)
+    file = choose(folder, annotation_files(folder.root), prefer)
     if file.suffix in {".manifest", ".jsonl"}:
         return lookout.load(file, folder)
     if file.suffix in {".yaml", ".yml"}:
         return yolo_folder.load(file, folder)
     return coco.load(file, folder)
+
+
+def load_labels(path: Path, prefer: str = "", channel: str = "", lists: Folder | None = None) -> Dataset:
+    """The data set of a folder whose images have one label each; arguments and refusals as those of `load`.
+
+    `lists` is a folder of its own that holds the `.lst` file, as AWS's built-in algorithm has it.
+    """
+    from vision.formats import image_folder, label_manifest, lst
+
+    folder = with_images(path, channel)
+    if lists:
+        file = choose(lists, [found for found in label_files(lists.root) if found.suffix == ".lst"], prefer)
+        return lst.load(file, folder, lists.show(file))
+    found = label_files(folder.root)
+    if not found and not prefer:
+        return image_folder.load(folder)
+    file = choose(folder, found, prefer)
+    return lst.load(file, folder) if file.suffix == ".lst" else label_manifest.load(file, folder)
+
+
+def label_files(folder: Path) -> list[Path]:
+    """Every file below a folder that labels images, sorted."""
+    return [path for path in visible(folder) if path.suffix in {".manifest", ".jsonl", ".lst"}]
 
 
 def annotation_files(folder: Path) -> list[Path]:
@@ -62,6 +97,23 @@ def matching(files: Sequence[Path], folder: Path, prefer: str) -> list[Path]:
     return [path for path in files if f"/{path.relative_to(folder).as_posix()}".endswith(wanted)]
 
 
+def with_images(path: Path, channel: str) -> Folder:
+    """A folder that holds images; Refusal where it does not."""
+    from vision import images
+
+    folder = Folder(path, channel)
+    if not is_folder(path):
+        raise Refusal(f"no such folder: {folder}", "give the folder that holds the images and their annotations")
+    if not images.find(path):
+        records = sorted(folder.show(file) for file in visible(folder.root) if file.suffix == ".rec")
+        raise Refusal(
+            f"no images in {folder} (looked for {', '.join(sorted(images.SUFFIXES))})"
+            + (f"; RecordIO is not read: {records[0]}" if records else ""),
+            "check the channel's S3 prefix: it must hold the images as well as the annotations",
+        )
+    return folder
+
+
 def _is_annotation(path: Path) -> bool:
     if path.suffix in {".manifest", ".jsonl"} or path.name in {"data.yaml", "data.yml"}:
         return True
@@ -71,7 +123,8 @@ def _is_annotation(path: Path) -> bool:
     return b'"images"' in content and b'"annotations"' in content
 
 
-def _choose(folder: Folder, found: list[Path], prefer: str) -> Path:
+def choose(folder: Folder, found: list[Path], prefer: str) -> Path:
+    """The annotation file among those `found` in a folder; Refusal that lists them where `prefer` does not choose."""
     names = [folder.name(path) for path in found]
     option = "the hyperparameter manifest=" if folder.channel else "--manifest "
     if prefer:

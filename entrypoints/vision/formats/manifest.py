@@ -34,12 +34,23 @@ def read(manifest: Path, shown: str = "") -> Iterator[Line]:
 
     `shown` is what errors call the file: by default its path.
     """
-    shown = shown or str(manifest)
+    return (_line(entry, where) for entry, where in entries(manifest, shown or str(manifest)))
+
+
+def entries(manifest: Path, shown: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """The objects of a manifest, each with a `source-ref`, and where they stand ("file:line")."""
     text = documents.read_text(manifest, f"manifest {shown}", "save it as UTF-8, one JSON object a line")
     for number, content in enumerate(text.split("\n"), 1):
         if content.strip():
-            entry = documents.from_json(content, shown, "write one JSON object a line", number)
-            yield _line(entry, f"{shown}:{number}")
+            entry, where = (
+                documents.from_json(content, shown, "write one JSON object a line", number),
+                f"{shown}:{number}",
+            )
+            if not isinstance(entry, dict) or not isinstance(entry.get("source-ref"), str):
+                raise Refusal(
+                    f'no "source-ref" ({where})', 'every line needs {"source-ref": "path or s3:// of an image", ...}'
+                )
+            yield entry, where
 
 
 def references(manifest: Path) -> list[Path]:
@@ -71,9 +82,7 @@ def _gather(manifest: Path) -> tuple[Path, list[Path]]:
     raise missing or Refusal(f"manifest {manifest} has no folder above it", "move it into a folder with its images")
 
 
-def _line(entry: Any, where: str) -> Line:
-    if not isinstance(entry, dict) or not isinstance(entry.get("source-ref"), str):
-        raise Refusal(f'no "source-ref" ({where})', 'every line needs {"source-ref": "path or s3:// of an image", ...}')
+def _line(entry: dict[str, Any], where: str) -> Line:
     kinds = _attributes(entry, where)
     label, mask = kinds.get(CLASSIFICATION), kinds.get(SEGMENTATION)
     anomalous, conflict = _anomalous(entry, label, where) if label else (None, "")

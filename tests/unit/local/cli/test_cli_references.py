@@ -38,6 +38,13 @@ def test_the_nearest_folder_that_holds_all_references_is_taken_with_only_those_f
     )
 
 
+def test_a_list_takes_its_images_along(tmp_path: Path) -> None:
+    touch(tmp_path / "images/a.jpg", tmp_path / "images/b.jpg")
+    (tmp_path / "x.lst").write_text("1\t0\timages/a.jpg\n")
+
+    assert names(tmp_path / "x.lst") == (tmp_path, "x.lst", {"x.lst", "images/a.jpg"})
+
+
 def test_an_s3_reference_is_found_by_the_end_of_its_key(tmp_path: Path) -> None:
     touch(tmp_path / "images/a.jpg")
     manifest = write_manifest(tmp_path / "m.manifest", {"source-ref": "s3://bucket/getting-started/images/a.jpg"})

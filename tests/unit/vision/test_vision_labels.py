@@ -1,0 +1,238 @@
+"""Data sets whose images have one label each: folders, manifests, lists, and what is refused in them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from optml.errors import Refusal
+from vision import classification, formats, splits
+
+
+def picture(path: Path, size: tuple[int, int] = (12, 8)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((*size[::-1], 3), 90, np.uint8)).save(path)
+    return path
+
+
+def found(dataset) -> dict[str, str]:
+    return {sample.name: dataset.classes[sample.label] for sample in dataset.samples}
+
+
+def refusal(folder: Path, **arguments: str) -> str:
+    with pytest.raises(Refusal) as caught:
+        formats.load_labels(folder, **arguments)
+    assert caught.value.hint
+    return caught.value.message
+
+
+def test_a_folder_for_each_class(tmp_path):
+    for name in ("shop/normal/1.png", "shop/anomalous/1.png", "shop/anomalous/deep/2.jpg", "shop/.hidden/3.png"):
+        picture(tmp_path / name)
+    (tmp_path / "shop/read.me").write_text("hello")
+    dataset = formats.load_labels(tmp_path)
+    assert dataset.classes == ("anomalous", "normal")
+    assert found(dataset) == {
+        "shop/normal/1.png": "normal",
+        "shop/anomalous/1.png": "anomalous",
+        "shop/anomalous/deep/2.jpg": "anomalous",
+    }
+    assert dataset.notes == ("files that are no images passed over: 1 .me",)
+
+
+def test_folders_of_parts_are_the_split(tmp_path):
+    for part in ("train", "val", "test"):
+        for name in ("a", "b"):
+            picture(tmp_path / part / name / "1.png")
+    dataset = formats.load_labels(tmp_path)
+    train, validation = splits.given(dataset)
+    assert [sample.name for sample in train.samples] == ["train/a/1.png", "train/b/1.png"]
+    assert [sample.name for sample in validation.samples] == ["val/a/1.png", "val/b/1.png"]
+
+
+def test_masks_beside_all_images_are_left_aside_and_others_refused(tmp_path):
+    for name in ("MT_Free", "MT_Crack"):
+        for number in (1, 2):
+            picture(tmp_path / name / "Imgs" / f"exp{number}.jpg")
+            picture(tmp_path / name / "Imgs" / f"exp{number}.png")
+    dataset = formats.load_labels(tmp_path)
+    assert len(dataset.samples) == 4
+    assert {sample.image.suffix for sample in dataset.samples} == {".jpg"}
+    assert "4 masks left aside" in dataset.notes
+    (tmp_path / "MT_Free/Imgs/exp2.png").unlink()
+    assert "exp1.jpg and" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["a/1.png", "2.png"], "2.png lies in no class folder"),
+        (["1.png", "2.png"], "lies in no class folder"),
+        (["only/1.png", "only/2.png"], "are in one folder"),
+        (["train/1.png", "val/a/1.png"], "train/1.png lies in no class folder"),
+        ([], "no images in"),
+    ],
+)
+def test_folders_that_tell_no_class(tmp_path, names, said):
+    for name in names:
+        picture(tmp_path / name)
+    assert said in refusal(tmp_path)
+
+
+def test_recordio_is_refused_by_name(tmp_path):
+    (tmp_path / "train.rec").write_bytes(b"\x0a\x23\xd7\xce")
+    assert "RecordIO is not read: train/train.rec" in refusal(tmp_path, channel="train")
+
+
+def manifest(folder: Path, *entries: object) -> Path:
+    for name in "ab":
+        picture(folder / f"images/{name}.png")
+    (folder / "x.manifest").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    return folder
+
+
+def lookout(image: str, label: int, name: str, **more: object) -> dict[str, object]:
+    metadata = {"class-name": name, "type": "groundtruth/image-classification", "confidence": 1}
+    return {"source-ref": f"s3://bucket/images/{image}.png", "defect": label, "defect-metadata": metadata, **more}
+
+
+def test_a_manifest_of_lookout_for_vision_without_masks(tmp_path):
+    folder = manifest(tmp_path, lookout("a", 1, "anomaly"), lookout("b", 0, "normal"))
+    dataset = formats.load_labels(folder)
+    assert dataset.classes == ("normal", "anomaly")  # by label, 0 first
+    assert found(dataset) == {"images/a.png": "anomaly", "images/b.png": "normal"}
+    assert dataset.samples[0].source.endswith("x.manifest:1")
+
+
+def test_masks_of_a_manifest_are_left_aside_with_a_note(tmp_path):
+    folder = manifest(tmp_path, lookout("a", 1, "anomaly", **{"anomaly-mask-ref": "m.png"}), lookout("b", 0, "normal"))
+    assert formats.load_labels(folder).notes[0].startswith("1 masks left aside")
+
+
+def test_a_label_that_contradicts_its_class_name_is_told(tmp_path):
+    lines = [lookout("a", 1, "anomaly"), lookout("b", 0, "normal")]
+    folder = manifest(tmp_path, *lines, lookout("c", 1, "normal"), lookout("d", 1, "anomaly"))
+    for name in "cd":
+        picture(tmp_path / f"images/{name}.png")
+    dataset = formats.load_labels(folder)
+    assert found(dataset)["images/c.png"] == "normal"
+    assert 'x.manifest:3: label 1 but class-name "normal": the class-name counts' in dataset.notes[0]
+
+
+def test_an_augmented_manifest_of_numbers(tmp_path):
+    lines = [{"source-ref": "images/a.png", "class": "10"}, {"source-ref": "images/b.png", "class": 9}]
+    assert formats.load_labels(manifest(tmp_path, *lines)).classes == ("9", "10")
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"source-ref": "images/b.png"}, "has no label"),
+        ({"source-ref": "images/b.png", "class": [0, 1]}, "several labels"),
+        ({"source-ref": "images/b.png", "class": True}, "True"),
+        ({"source-ref": "images/b.png", "class": 1, "colour": 2}, "more than one label"),
+        ({"source-ref": "images/z.png", "class": 1}, "no image images/z.png"),
+        ({"class": 1}, 'no "source-ref"'),
+        (lookout("b", 1, ""), '"class-name" is'),
+        ({"source-ref": "images/b.png", "x-metadata": {"type": "groundtruth/object-detection"}}, "object-detection"),
+        ({"source-ref": "images/b.png", "x-metadata": {"type": "groundtruth/image-classification"}}, 'without "x"'),
+    ],
+)
+def test_a_fault_in_a_manifest_is_named_with_its_line(tmp_path, entry, said):
+    message = refusal(manifest(tmp_path, {"source-ref": "images/a.png", "class": "0"}, entry), channel="train")
+    assert said in message
+    assert "train/x.manifest:2" in message
+
+
+def lst(folder: Path, text: str, name: str = "x.lst") -> Path:
+    for image in "ab":
+        picture(folder / f"images/{image}.png")
+    (folder / name).write_text(text)
+    return folder
+
+
+def test_a_list_of_the_built_in_algorithm(tmp_path):
+    dataset = formats.load_labels(lst(tmp_path, "5\t1\timages/a.png\n1\t0.000000\timages/b.png\n"))
+    assert dataset.classes == ("0", "1")
+    assert found(dataset) == {"images/a.png": "1", "images/b.png": "0"}
+
+
+def test_a_list_in_a_channel_of_its_own(tmp_path):
+    images, lists = tmp_path / "train", tmp_path / "train_lst"
+    for name in "ab":
+        picture(images / f"{name}.png")
+    lists.mkdir()
+    (lists / "x.lst").write_text("1\t0\ta.png\n2\t1\tb.png\n")
+    channels = {"train": images, "validation": images, "train_lst": lists, "validation_lst": lists}
+    split = tmp_path / "split.json"
+    train, _ = classification.load_sets(channels, manifest="", fraction=0.2, seed=0, split_file=split)
+    assert train.samples[1].source == "train_lst/x.lst:2"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("2 1 images/b.png", "1 columns between tabs"),
+        ("2\t1\t0\timages/b.png", "several labels an image"),
+        ("2\tdog\timages/b.png", "the label is 'dog'"),
+        ("2\t0.5\timages/b.png", "the label is '0.5'"),
+        ("2\t1\timages/z.png", "no image images/z.png"),
+    ],
+)
+def test_a_fault_in_a_list_is_named_with_its_line(tmp_path, line, said):
+    message = refusal(lst(tmp_path, f"1\t0\timages/a.png\n{line}\n"), channel="train")
+    assert said in message
+    assert "train/x.lst:2" in message
+
+
+def test_several_annotation_files_leave_a_choice(tmp_path):
+    folder = lst(manifest(tmp_path, lookout("a", 1, "anomaly"), lookout("b", 0, "normal")), "1\t0\timages/a.png\n")
+    assert "2 annotation files" in refusal(folder)
+    assert formats.load_labels(folder, prefer="x.manifest").classes == ("normal", "anomaly")
+
+
+def test_an_image_listed_twice_is_refused(tmp_path):
+    assert "annotated twice" in refusal(lst(tmp_path, "1\t0\timages/a.png\n2\t1\timages/a.png\n"))
+
+
+def test_a_split_holds_every_class_in_both_parts(tmp_path):
+    for name, count in (("normal", 20), ("anomalous", 5)):
+        for number in range(count):
+            picture(tmp_path / name / f"{number}.png")
+    train, validation = splits.split(formats.load_labels(tmp_path), 0.2, seed=3)
+    assert sorted(validation.classes[i] for i in classification.labels(validation)) == ["anomalous"] + ["normal"] * 4
+    assert len(train.samples) == 20
+
+
+@pytest.mark.parametrize(
+    ("classes", "wanted", "index"),
+    [
+        (("anomalous", "normal"), "", 0),
+        (("good", "scratched"), "", 1),
+        (("0", "1"), "", 1),
+        (("cat", "dog"), "", 1),
+        (("cat", "dog"), "cat", 0),
+    ],
+)
+def test_which_of_two_classes_is_to_be_found(classes, wanted, index):
+    assert classification.positive_class(classes, wanted) == index
+
+
+def test_a_class_beyond_the_head_is_named_with_its_line(tmp_path):
+    dataset = formats.load_labels(lst(tmp_path, "1\t0\timages/a.png\n2\t4\timages/b.png\n"), channel="train")
+    with pytest.raises(Refusal, match=r"num-classes=1, .* class 4 stands first in train/x.lst:2"):
+        classification.check_classes(dataset, 1)
+
+
+@pytest.mark.real_data
+def test_real_sets_read(real_data):
+    aliens = formats.load_labels(real_data / "l4v-aliens")
+    assert (aliens.classes, len(aliens.samples)) == (("anomaly", "normal"), 60)
+    tiles = formats.load_labels(real_data / "magnetic-tile")
+    assert (len(tiles.classes), len(tiles.samples)) == (6, 258)
+    cookies = formats.load_labels(real_data / "cookie", prefer="train_class.manifest")
+    assert (cookies.classes, len(cookies.samples)) == (("normal", "anomaly"), 63)
