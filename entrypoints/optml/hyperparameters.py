@@ -45,6 +45,36 @@ class Rule:
     """Both ends included; outside it parse warns and goes on."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Alias:
+    """Another name of a hyperparameter, and how its values are written there."""
+
+    name: str
+    """Ours, with dashes."""
+    values: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Theirs → ours; any other value is refused. Empty: they are written alike."""
+    pattern: str = ""
+    """Or a regular expression for the whole value, whose first group is ours."""
+    form: str = ""
+    """An example of what the pattern takes."""
+
+    def translate(self, given: str, text: str) -> str:
+        """Our value for `text` of the hyperparameter called `given`."""
+        text = decode(text).strip()
+        if self.values:
+            if text not in self.values:
+                problem = f'hyperparameter "{given}" is {text or "empty"}; allowed: {", ".join(self.values)}'
+                raise Refusal(problem, f'set "{given}" to one of these, or give "{self.name}"')
+            return self.values[text]
+        if self.pattern:
+            found = re.fullmatch(self.pattern, text)
+            if not found:
+                problem = f'hyperparameter "{given}" is {text or "empty"}; it must be of the form {self.form}'
+                raise Refusal(problem, f'write it so, or give "{self.name}"')
+            return found[1]
+        return text
+
+
 def field(
     default: Any = dataclasses.MISSING,
     *,
@@ -61,22 +91,32 @@ def field(
     return dataclasses.field(default=default, metadata={"rule": rule})
 
 
-def parse(cls: type[T], raw: Mapping[str, str], warn: Callable[[str], None] = errors.warn) -> T:
-    """Build `cls` from a job's hyperparameters.
+def parse(
+    cls: type[T],
+    raw: Mapping[str, str],
+    warn: Callable[[str], None] = errors.warn,
+    aliases: Mapping[str, Alias] | None = None,
+) -> T:
+    """Build `cls` from a job's hyperparameters, which `aliases` may call by other names.
 
     Unknown names, values of the wrong type and values outside their bounds are Refusals; values outside the
     recommended range go to `warn`. SageMaker's own keys (`sagemaker_*`, `_tuning_objective_metric`) are let through.
     """
     declared = {_spell(item.name): _Declared(item, kind) for item, kind in _declarations(cls)}
     given: dict[str, str] = {}
+    spelled: dict[str, str] = {}
     for name in raw:
         if name.startswith("sagemaker_") or name == "_tuning_objective_metric":
             continue
-        if _spell(name) not in declared:
+        alias = (aliases or {}).get(_spell(name))
+        ours, value = (alias.name, alias.translate(_spell(name), raw[name])) if alias else (_spell(name), raw[name])
+        if ours not in declared:
             raise _unknown(name, list(declared))
-        if _spell(name) in given:
-            raise Refusal(f'hyperparameter "{_spell(name)}" is given twice, with dashes and with underscores')
-        given[_spell(name)] = raw[name]
+        if ours in given:
+            twice = _spell(name) == spelled[ours]
+            how = "with dashes and with underscores" if twice else f"as {spelled[ours]} and as {name}"
+            raise Refusal(f'hyperparameter "{ours}" is given twice, {how}', "give it once")
+        given[ours], spelled[ours] = value, _spell(name)
     values = {}
     for name, item in declared.items():
         if name in given:

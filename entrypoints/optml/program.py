@@ -21,6 +21,7 @@ from typing import Any, NoReturn, TextIO
 from optml import hyperparameters, outcomes, stopping, supervisor
 from optml.environment import Environment, base_dir
 from optml.errors import Refusal
+from optml.hyperparameters import Alias
 from optml.metrics import Registry
 from optml.stopping import Stopped, leave_if_stopped, on_stop, stop_requested
 
@@ -57,6 +58,10 @@ class Program:
     verbs: Mapping[str, Verb]
     several_hosts: bool = False
     """Its `train` shares the work with the other hosts of a job; else it refuses such a job."""
+    aliases: Mapping[str, Alias] = dataclasses.field(default_factory=dict)
+    """Other names that the hyperparameters are known by, with dashes."""
+    samples: str = ""
+    """What `python -m vision.samples --kind` makes for it to train on when it is given nothing; empty: nothing."""
 
     def main(self, argv: Sequence[str] | None = None) -> NoReturn:
         """Run the verb that the command line names and exit; as process 1, do so in a child."""
@@ -85,6 +90,8 @@ class Program:
             "metric_definitions": self.metrics.definitions(),
             "channels": {name: dataclasses.asdict(channel) for name, channel in self.channels.items()},
             "verbs": list(self.verbs),
+            **({"aliases": {name: alias.name for name, alias in self.aliases.items()}} if self.aliases else {}),
+            **({"samples": self.samples} if self.samples else {}),
         }
 
     def _run(self, arguments: list[str], base: Path | None) -> int:
@@ -110,7 +117,7 @@ class Program:
             return
         stopping.arm()
         environment = Environment.read()
-        values = hyperparameters.parse(self.hyperparameters, environment.hyperparameters)
+        values = hyperparameters.parse(self.hyperparameters, environment.hyperparameters, aliases=self.aliases)
         self._check_hosts(environment)
         self._check_channels(environment)
         verb.run(environment, values)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,10 @@ class Program:
     hyperparameters: Mapping[str, Mapping[str, Any]]
     """Name → its declaration."""
     channels: Mapping[str, Any]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Other name → the hyperparameter that it means; its values are checked by the program."""
+    samples: str = ""
+    """The kind of generated data that it trains on when it is given none; empty: none."""
 
     @property
     def image(self) -> str:
@@ -44,6 +48,8 @@ class Program:
         known = {_plain(name): declared for name, declared in self.hyperparameters.items()}
         for name, text in given.items():
             if name.startswith(PLATFORM_PREFIX) or name == TUNING_OBJECTIVE:
+                continue
+            if _plain(name) in {_plain(alias) for alias in self.aliases}:
                 continue
             if _plain(name) not in known:
                 near = get_close_matches(_plain(name), known, n=1)
@@ -95,6 +101,8 @@ def _program(name: str, entry: Mapping[str, Any], folder: Path) -> Program:
         metric_definitions=tuple(entry.get("metric_definitions", ())),
         hyperparameters={declared["name"]: declared for declared in entry.get("hyperparameters", ())},
         channels=entry.get("channels", {}),
+        aliases=entry.get("aliases", {}),
+        samples=entry.get("samples", ""),
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optml.errors import Refusal
-from optml.hyperparameters import decode, describe, field, parse
+from optml.hyperparameters import Alias, decode, describe, field, parse
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,42 @@ def test_an_unknown_name_is_refused_with_the_near_ones() -> None:
 
 def test_the_same_name_in_both_spellings_is_refused() -> None:
     assert "given twice" in refusal({"img-size": "320", "img_size": "640"}).message
+
+
+ALIASES = {
+    "num-epochs": Alias("epochs"),
+    "image-shape": Alias("img-size", pattern=r"3,(\d+),\1", form="3,224,224"),
+    "num-layers": Alias("model-size", values={"18": "s", "50": "m"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("raw", "name", "value"),
+    [
+        ({"num_epochs": "7"}, "epochs", 7),
+        ({"num-layers": '"50"'}, "model_size", "m"),
+        ({"image_shape": "3,64,64"}, "img_size", 64),
+    ],
+)
+def test_other_names_are_understood_with_their_values(raw: dict[str, str], name: str, value: Any) -> None:
+    assert getattr(parse(Settings, raw, aliases=ALIASES), name) == value
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ({"num_layers": "34"}, 'hyperparameter "num-layers" is 34; allowed: 18, 50'),
+        ({"image_shape": "3,64,32"}, 'hyperparameter "image-shape" is 3,64,32; it must be of the form 3,224,224'),
+        ({"image_shape": "3,33,33"}, 'hyperparameter "img-size" is 33; allowed: a multiple of 32'),
+        ({"num_epochs": "7", "epochs": "8"}, 'hyperparameter "epochs" is given twice, as num-epochs and as epochs'),
+        ({"num_layer": "18"}, 'unknown hyperparameter "num_layer"'),
+    ],
+)
+def test_faults_of_other_names_are_refused(raw: dict[str, str], said: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        parse(Settings, raw, aliases=ALIASES)
+    assert refused.value.message.startswith(said)
+    assert refused.value.hint
 
 
 def test_the_platforms_own_keys_are_let_through() -> None:

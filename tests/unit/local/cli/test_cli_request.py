@@ -23,6 +23,7 @@ PROGRAM = Program(
         "manifest": {"name": "manifest", "type": "str", "default": ""},
     },
     channels={"train": {"required": True}, "validation": {"required": False}},
+    aliases={"mini-batch-size": "batch-size"},
 )
 
 
@@ -134,6 +135,7 @@ def test_a_channel_given_twice_is_refused() -> None:
 def test_hyperparameters_are_known_under_dashes_and_underscores() -> None:
     known = {"batch-size": "1", "batch_size": "1", "sagemaker_program": "x", "_tuning_objective_metric": "x"}
     PROGRAM.check_hyperparameters(known)
+    PROGRAM.check_hyperparameters({"mini_batch_size": "8"})
 
     with pytest.raises(Refusal) as refused:
         PROGRAM.check_hyperparameters({"batchsize": "1"})
