@@ -181,6 +181,8 @@ def _scatter(rng: Random, scene: Array, light: Light, at: tuple[float, float], r
 def _lay(scene: Array, cookie: Cookie, light: Light) -> None:
     """Put a cookie on the scene, with its shadow on the table and in its own gaps (in place)."""
     h, w = cookie.cover.shape
+    if min(h, w) < 2:
+        return  # it lies beside the photograph
     window = scene[cookie.top : cookie.top + h, cookie.left : cookie.left + w]
     length = cookie.radius_px * (0.03 + 0.07 * light.hardness)
     cast = blurred(
