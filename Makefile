@@ -2,11 +2,12 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
+PROGRAM ?= yolo
 DATA ?=
 TASK ?= detect
-EPOCHS ?= 20
-IMG_SIZE ?= 320
-BATCH_SIZE ?= 8
+EPOCHS ?= $(if $(filter yolo,$(PROGRAM)),20)
+IMG_SIZE ?= $(if $(filter yolo,$(PROGRAM)),320)
+BATCH_SIZE ?= $(if $(filter yolo,$(PROGRAM)),8)
 HP ?=
 BACKEND ?=
 INSTANCE ?=
@@ -25,15 +26,15 @@ bin = "$$(dirname "$$(python3 -m local.environments $(1))")/$(2)"
 quoted = '$(subst ','\'',$(1))'
 
 # what is trained on, and how
-training = $(if $(DATA),--data $(call quoted,$(DATA))) $(foreach pair,task=$(TASK) epochs=$(EPOCHS) img-size=$(IMG_SIZE) batch-size=$(BATCH_SIZE) $(HP),--hp $(call quoted,$(pair)))
+training = $(if $(DATA),--data $(call quoted,$(DATA))) $(foreach pair,$(if $(filter yolo,$(PROGRAM)),task=$(TASK)) $(if $(EPOCHS),epochs=$(EPOCHS)) $(if $(IMG_SIZE),img-size=$(IMG_SIZE)) $(if $(BATCH_SIZE),batch-size=$(BATCH_SIZE)) $(HP),--hp $(call quoted,$(pair)))
 
 .PHONY: help train-local up down check test lint format golden bench folds starter-weights images aws-setup push train-aws aws-clean verify clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-train-local: ## train YOLO on this machine; DATA=<manifest, folder or s3://> TASK=detect|segment EPOCHS= IMG_SIZE= BATCH_SIZE= HP="k=v …" BACKEND=process|docker
-	@./drydock train yolo $(if $(BACKEND),--backend $(BACKEND)) $(training)
+train-local: ## train on this machine; PROGRAM=yolo|classification|bin_counting DATA=<manifest, folder or s3://> TASK=detect|segment (yolo) EPOCHS= IMG_SIZE= BATCH_SIZE= HP="k=v …" BACKEND=process|docker
+	@./drydock train $(call quoted,$(PROGRAM)) $(if $(BACKEND),--backend $(BACKEND)) $(training)
 
 up: ## start the emulator in the background; BACKEND=process|docker is what runs its jobs
 	@./drydock up $(if $(BACKEND),--backend $(BACKEND))
@@ -78,7 +79,7 @@ push: ## push train images to ECR; IMAGES="train-cpu-yolo …" for a part
 	@./drydock push $(IMAGES)
 
 train-aws: ## train YOLO in AWS, with train-local's variables; INSTANCE=ml.g4dn.xlarge; priced first; YES=1 does not ask
-	@./drydock train yolo --aws $(if $(YES),--yes) $(if $(INSTANCE),--instance-type $(INSTANCE)) $(training)
+	@./drydock train $(call quoted,$(PROGRAM)) --aws $(if $(YES),--yes) $(if $(INSTANCE),--instance-type $(INSTANCE)) $(training)
 
 aws-clean: ## remove what aws-setup and push made; printed first; YES=1 does not ask
 	@./drydock aws clean $(if $(YES),--yes)

@@ -98,9 +98,7 @@ def train(env: Environment, hp: Hyperparameters) -> None:
                 trainer.train()
     except Stopped:
         save_model(run)
-        results.write_numbers(run, {})
-        kept = run.store.newest()
-        print(f"stopped on request; {f'epoch {kept.step} is kept' if kept else 'no epoch was finished'}", flush=True)
+        results.stopped(run)
         raise
     save_model(run)
     model = load_model(env.model_dir, env.scratch_dir, compute.device)
@@ -259,7 +257,7 @@ def load_model(folder: Path, scratch: Path, device: str = "auto") -> Model:
     """A trained model folder, loaded without unpickling."""
     from training import model_folder
 
-    metadata = model_folder.metadata(folder, MODELS)
+    metadata = model_folder.metadata(folder, MODELS, ("detect", "segment"))
     prepare_ultralytics(scratch)
     from ultralytics import YOLO
 
@@ -334,6 +332,7 @@ PROGRAM = Program(
         "evaluate": Verb(evaluate, "metrics on a data set as JSON", verbs.evaluate_arguments),
         "export": Verb(export, "ONNX or TorchScript for other runtimes", verbs.export_arguments),
     },
+    samples="detection",
 )
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from local import environments
+from local.installer import SetUpError
 from tests.support import emulator as emulators
 from tests.support import engine as engines
 from tests.support.emulator import ROOT, Emulator
@@ -54,6 +56,15 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the real images are not here (looked in {folder}; set DRYDOCK_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def pytorch() -> Path:
+    """The Python of the PyTorch environment; skips where it cannot be made."""
+    try:
+        return environments.ensure("pytorch")
+    except SetUpError as error:
+        pytest.skip(f"the pytorch environment cannot be made here: {error.message}")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,15 @@ def computes_bfloat16(device: str, precision: str) -> bool:
     if precision == "bf16" and not able:
         raise Refusal("precision=bf16, but this processor does not compute in bfloat16", "use precision=auto")
     return able and precision != "fp32"
+
+
+def make_deterministic(seed: int, threads: int) -> None:
+    """Seed torch, compute with so many threads, and take the algorithms that give the same bits every time."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
 
 
 def in_float32(output: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,28 +12,44 @@ from optml.errors import Refusal
 if TYPE_CHECKING:
     import torch
 
-TASKS = ("detect", "segment")
+Check = Callable[[Any], bool]
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_DETECTOR: Mapping[str, Check] = {"confidence": _number, "nms_iou": _number}
+_CLASSIFIER: Mapping[str, Check] = {"fit": lambda value: value in ("pad", "squash")}
+TASKS: Mapping[str, Mapping[str, Check]] = {
+    "detect": _DETECTOR,
+    "segment": _DETECTOR,
+    "classify": _CLASSIFIER
+    | {"threshold": lambda value: value is None or _number(value), "positive": lambda value: value in (None, 0, 1)},
+    "count": _CLASSIFIER
+    | {"head": lambda value: value in ("ordinal", "softmax"), "hidden": lambda value: isinstance(value, int)},
+}
+"""What metadata.json must say beside the task, by task."""
 WEIGHTS = "model.safetensors"
 _HINT = "unpack model.tar.gz again"
 
 
-def metadata(folder: Path, architectures: Collection[str]) -> dict[str, Any]:
-    """The metadata.json of a model of one of `architectures`; Refusal that names the value that is wrong.
+def metadata(folder: Path, architectures: Collection[str], tasks: Collection[str]) -> dict[str, Any]:
+    """The metadata.json of a model of one of `architectures` for one of `tasks`; Refusal that names a wrong value.
 
     Refuses a folder without weights too, all before torch is imported, which takes seconds.
     """
     found = artefact.read(folder)
     sides, classes = found.get("input_size"), found.get("classes")
     valid = {
-        "task": found.get("task") in TASKS,
+        "task": found.get("task") in tasks,
         "architecture": found.get("architecture") in tuple(architectures),
         "classes": isinstance(classes, list) and bool(classes) and all(isinstance(name, str) for name in classes),
         "input_size": isinstance(sides, list)
         and len(sides) == 2
         and all(isinstance(side_px, int) and side_px > 0 for side_px in sides),
-        "confidence": isinstance(found.get("confidence"), int | float),
-        "nms_iou": isinstance(found.get("nms_iou"), int | float),
     }
+    valid |= {name: check(found.get(name)) for name, check in TASKS.get(str(found.get("task")), {}).items()}
     for name, right in valid.items():
         if not right:
             fault = "is not one that a model can have" if name in found else "is missing"

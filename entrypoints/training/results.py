@@ -29,6 +29,15 @@ def declare_scores(metrics: Registry) -> None:
     metrics.metric("train:epoch_seconds", "wall time of the epoch", unit="s")
 
 
+def declare_training(metrics: Registry) -> None:
+    """What every classifier reports of an epoch; the accuracies carry the names of AWS's built-in algorithm."""
+    metrics.metric("train:loss", "mean loss over the epoch")
+    metrics.metric("train:accuracy", "accuracy on the augmented images of the epoch")
+    metrics.metric("validation:loss", "loss on the validation set")
+    metrics.metric("validation:accuracy", "accuracy on the validation set")
+    metrics.metric("train:epoch_seconds", "wall time of the epoch", unit="s")
+
+
 @dataclass(frozen=True)
 class Scores:
     """A model's evaluation on one data set."""
@@ -66,6 +75,13 @@ def report(run: Run[Any], scores: Scores, predict: Predict, validation_set: Data
     out = run.env.output_data_dir
     pictures.write(out, validation_set, predict, scores.curves, out / "results.csv")
     print(f"best epoch: mAP50 {best['validation:best_mAP50']:.3f}", flush=True)
+
+
+def stopped(run: Run[Any]) -> None:
+    """The numbers of a run that was told to stop, and what is kept of it."""
+    write_numbers(run, {})
+    kept = run.store.newest()
+    print(f"stopped on request; {f'epoch {kept.step} is kept' if kept else 'no epoch was finished'}", flush=True)
 
 
 def write_numbers(run: Run[Any], best: Mapping[str, float]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from optml.metrics import Registry
 from optml.program import leave_if_stopped
 from training import resume
+from training.averaging import averaging
 from training.results import main_score
 from training.run import Run
 from training.ultralytics_setup import kept_files
@@ -17,7 +17,6 @@ from training.ultralytics_setup import kept_files
 if TYPE_CHECKING:
     from training.ultralytics_setup import Hyperparameters
 
-AVERAGED_EPOCHS = 5
 LOSSES = ("box_loss", "cls_loss", "dfl_loss", "seg_loss", "sem_loss", "l1_loss")
 
 
@@ -66,16 +65,6 @@ def attach(trainer: Any, run: Run[Hyperparameters]) -> None:
 
     for callback in (on_train_start, on_train_epoch_start, on_train_batch_end, on_model_save, on_fit_epoch_end):
         trainer.add_callback(callback.__name__, callback)
-
-
-def averaging(batches: int) -> Callable[[int], float]:
-    """Decay of the averaged weights after a number of updates: they look back about `AVERAGED_EPOCHS` epochs.
-
-    Ultralytics' own looks back 10,000 updates and hardly averages in the first 2,000, so on a few dozen photographs the
-    scores swing with the last batch.
-    """
-    horizon = min(10_000, AVERAGED_EPOCHS * batches)
-    return lambda updates: (1 - 1 / horizon) * (1 - math.exp(-updates / (0.6 * horizon)))
 
 
 def epoch_metrics(trainer: Any) -> dict[str, float]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from optml import serving
+from optml.artefact import METADATA
 from optml.errors import Refusal
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ class Model(Protocol):
 
         `confidence` is the lowest score reported; None takes the model's own.
         """
+
+    def export(self, path: Path) -> None:
+        """Write TorchScript."""
 
 
 Load = Callable[[Path, Path], Model]
@@ -59,6 +63,24 @@ def evaluation_set(options: argparse.Namespace, classes: list[str]) -> Dataset:
     from vision import formats, record
 
     return record.aligned(formats.load(options.data, prefer=options.manifest), classes)
+
+
+def labelled_set(options: argparse.Namespace, classes: list[str]) -> Dataset:
+    """The data that `evaluate` was given, with a label for each image, as indices of `classes`."""
+    from vision import formats, record
+
+    return record.aligned(formats.load_labels(options.data, prefer=options.manifest), classes)
+
+
+def export(load: Load, options: argparse.Namespace) -> None:
+    """Write the model as TorchScript beside its metadata.json; print the path."""
+    target = options.out / "model.torchscript"
+    with scratch_folder() as scratch:
+        model = load(options.model, scratch)
+        make_folder(options.out)
+        model.export(target)
+    (options.out / METADATA).write_bytes((options.model / METADATA).read_bytes())
+    print(target)
 
 
 def make_folder(path: Path) -> None:

@@ -93,7 +93,7 @@ def curves(path: Path, rows: Sequence[Mapping[str, str | float]]) -> None:
     table = {name: [float(value) for value in column] for name, column in _columns(rows).items()}
     losses = list(dict.fromkeys(n.partition("/")[2] for n in names if n.startswith(("train/", "val/"))))
     scores = [n for n in names if n.startswith("metrics/")]
-    figure, axes = _figure(len(losses) + bool(scores))
+    figure, axes = new_figure(len(losses) + bool(scores))
     epochs = table.get("epoch", list(range(1, len(rows) + 1)))
     for axis, loss in zip(axes, losses, strict=False):
         series = {part: table[f"{part}/{loss}"] for part in ("train", "val") if f"{part}/{loss}" in table}
@@ -108,7 +108,7 @@ def precision_recall(
     path: Path, recall: ArrayLike, precision: ArrayLike, classes: Sequence[str], average_precision: Sequence[float]
 ) -> None:
     """Write a PNG of precision (C, N) over recall (N,), a line a class, with each class's average precision."""
-    figure, (axis,) = _figure(1, width=5.2)
+    figure, (axis,) = new_figure(1, width=5.2)
     for i, (name, curve) in enumerate(zip(classes, np.atleast_2d(precision), strict=True)):
         label = f"{name}  AP50 {average_precision[i]:.3f}"
         axis.plot(np.asarray(recall), curve, color=COLORS[i % len(COLORS)], lw=2, label=label)
@@ -119,11 +119,11 @@ def precision_recall(
     figure.savefig(path, dpi=110)
 
 
-def confusion(path: Path, matrix: ArrayLike, classes: Sequence[str]) -> None:
-    """Write a PNG of counts (C + 1, C + 1), [predicted, true]; the last of each is "nothing there"."""
+def confusion(path: Path, matrix: ArrayLike, classes: Sequence[str], of: str = "objects") -> None:
+    """Write a PNG of counts (C, C) or (C + 1, C + 1), [predicted, true]; the last of each is then "nothing there"."""
     counts = np.asarray(matrix, float)
-    names = [*classes, "background"]
-    figure, (axis,) = _figure(1, width=max(4.4, 2.6 + 0.75 * len(names)), height=max(3.8, 2 + 0.7 * len(names)))
+    names = [*classes, "background"][: len(counts)]
+    figure, (axis,) = new_figure(1, width=max(4.4, 2.6 + 0.75 * len(names)), height=max(3.8, 2 + 0.7 * len(names)))
     shares = counts / np.maximum(counts.sum(axis=0, keepdims=True), 1)
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1.15)
     for y, x in np.ndindex(counts.shape):
@@ -132,7 +132,7 @@ def confusion(path: Path, matrix: ArrayLike, classes: Sequence[str]) -> None:
     axis.set_xticks(range(len(names)), names, rotation=0 if len(names) < 5 else 40)
     axis.set_yticks(range(len(names)), names)
     axis.set(xlabel="true", ylabel="predicted")
-    axis.set_title("confusion, number of objects", loc="left", fontsize=11)
+    axis.set_title(f"confusion, number of {of}", loc="left", fontsize=11)
     axis.grid(visible=False)
     axis.tick_params(length=0)
     figure.savefig(path, dpi=110)
@@ -212,7 +212,7 @@ def _columns(rows: Sequence[Mapping[str, str | float]]) -> dict[str, list[str | 
     return {name.strip(): [row[name] for row in rows] for name in rows[0]} if rows else {}
 
 
-def _figure(panels: int, width: float = 3.6, height: float = 3.8) -> tuple[Figure, list[Axes]]:
+def new_figure(panels: int, width: float = 3.6, height: float = 3.8) -> tuple[Figure, list[Axes]]:
     """A figure of panels side by side, drawn by Agg; matplotlib's global state is not touched."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

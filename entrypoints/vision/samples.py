@@ -1,10 +1,12 @@
-"""Sample data: photographs of cookies, half of them broken, as a Lookout for Vision data set. All of it is made up.
+"""Sample data, all of it made up: photographs of cookies, half of them broken, and of bins with 1 to 5 objects.
 
-    PYTHONPATH=entrypoints python -m vision.samples OUT --images 96 --seed 0
+    PYTHONPATH=entrypoints python -m vision.samples OUT --kind detection --images 96 --seed 0
 
-The layout and the manifest are those of AWS's cookie data set, quirks included: masks are palette PNGs whose entries
-differ in alpha only (some are RGBA), colour maps are per line, some normals have a 16x16 white mask that does not lie
-where the manifest says, dates are spelled three ways. The same seed gives the same bytes.
+`counting` writes photographs of bins in the layout of the Amazon Bin Image Dataset, with metadata and file_list.json;
+`classification` writes the folders normal/ and anomalous/, `detection` a Lookout for Vision data set. Its layout and
+manifest are those of AWS's cookie data set, quirks included: masks are palette PNGs whose entries differ in alpha only
+(some are RGBA), colour maps are per line, some normals have a 16x16 white mask that does not lie where the manifest
+says, dates are spelled three ways. The same seed gives the same bytes.
 """
 
 from __future__ import annotations
@@ -26,32 +28,41 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from optml.errors import Refusal
+from vision import bins
 from vision.cookies import photograph
 from vision.tabletops import blurred
 
 SIZES = ((384, 512), (384, 512), (360, 480), (420, 560), (512, 384))  # width, height in pixels
 GREEN, BLUE, WHITE = "#23A436", "#1F77B4", "#ffffff"
 MANIFEST = Path("manifests", "template.manifest")
+FILE_LIST = Path("file_list.json")
+BIN_SIZES = ((224, 168), (240, 160), (208, 176), (192, 176))
 DUMMY_MASK = "dummy_anomaly_mask.png"
 START = datetime(2026, 1, 5, 9, 0, 0, 851000)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m vision.samples", description="Write generated cookie photographs.")
+    parser = argparse.ArgumentParser(prog="python -m vision.samples", description="Write generated photographs.")
     parser.add_argument("out", type=Path, help="folder to make")
-    parser.add_argument("--images", type=int, default=96, help="how many photographs, half of them broken cookies")
-    parser.add_argument("--seed", type=int, default=0, help="other seeds, other cookies")
+    parser.add_argument("--kind", choices=tuple(KINDS), default="detection", help="the task that they are for")
+    parser.add_argument("--images", type=int, help="how many photographs; default: as many as the task needs")
+    parser.add_argument("--seed", type=int, default=0, help="other seeds, other photographs")
     arguments = parser.parse_args(argv)
     try:
-        print(write(arguments.out, arguments.images, arguments.seed))
+        print(write(arguments.out, arguments.images, arguments.seed, arguments.kind))
     except Refusal as refusal:
         print(f"error: {refusal}\n\nhint: {refusal.hint}", file=sys.stderr)
         return 2
     return 0
 
 
-def write(out: Path, images: int = 96, seed: int = 0) -> Path:
-    """Make the folder `out` with the data set and give its manifest; the folder appears only when it is complete."""
+def write(out: Path, images: int | None = None, seed: int = 0, kind: str = "detection") -> Path:
+    """Make the folder `out` with a data set of a kind; its manifest, or the folder where it has none.
+
+    The folder appears only when it is complete.
+    """
+    fill, usual, manifest = KINDS[kind]
+    images = usual if images is None else images
     if images < 2 or seed < 0:
         raise Refusal(f"{images} images with seed {seed}", "ask for 2 images or more and a seed of 0 or more")
     if out.exists():
@@ -59,16 +70,16 @@ def write(out: Path, images: int = 96, seed: int = 0) -> Path:
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
-        _write(partial, images, seed)
+        fill(partial, images, seed)
         partial.chmod(0o755)
         partial.rename(out)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    return out / MANIFEST
+    return out / manifest
 
 
-def _write(folder: Path, images: int, seed: int) -> None:
+def _cookies_with_masks(folder: Path, images: int, seed: int) -> None:
     for name in ("training-images", "mask-images", "manifests"):
         (folder / name).mkdir()
     Image.new("RGB", (16, 16), WHITE).save(folder / DUMMY_MASK)
@@ -77,6 +88,50 @@ def _write(folder: Path, images: int, seed: int) -> None:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         lines = list(pool.map(lambda cookie: _cookie(folder, seed, *cookie), cookies))
     (folder / MANIFEST).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+def _cookies_by_class(folder: Path, images: int, seed: int) -> None:
+    """normal/ and anomalous/, half of the images each."""
+
+    def draw(number: int) -> None:
+        broken = bool(number % 2)
+        rng = np.random.default_rng([seed, int(broken), number])
+        width, height = SIZES[rng.integers(len(SIZES))]
+        picture, _ = photograph(rng, width, height, broken=broken)
+        name = f"{'anomalous' if broken else 'normal'}/{number // 2 + 1:04d}.jpg"
+        Image.fromarray(picture).resize((width // 2, height // 2), reducing_gap=3).save(folder / name, quality=92)
+
+    for name in ("normal", "anomalous"):
+        (folder / name).mkdir()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(draw, range(images)))
+
+
+def _bins(folder: Path, images: int, seed: int) -> None:
+    """bin-images/, metadata/ and file_list.json of bins with 1 to 5 objects, as many of each."""
+
+    def draw(number: int) -> None:
+        rng = np.random.default_rng([seed, number])
+        width, height = BIN_SIZES[rng.integers(len(BIN_SIZES))]
+        Image.fromarray(bins.photograph(rng, width, height, _held(number))).save(
+            folder / f"bin-images/{number:05d}.jpg", quality=90
+        )
+        things = {f"B{seed:04d}{number:05d}{i}": {"quantity": 1} for i in range(_held(number))}
+        content = {"BIN_FCSKU_DATA": things, "EXPECTED_QUANTITY": _held(number)}
+        (folder / f"metadata/{number:05d}.json").write_text(json.dumps(content, indent=4))
+
+    for name in ("bin-images", "metadata"):
+        (folder / name).mkdir()
+    numbers = range(1, images + 1)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(draw, numbers))
+    listed = {str(n): [f"data/metadata/{i:05d}.json" for i in numbers if _held(i) == n] for n in range(1, 6)}
+    (folder / FILE_LIST).write_text(json.dumps({count: files for count, files in listed.items() if files}))
+
+
+def _held(number: int) -> int:
+    """How many objects the bin of a number holds."""
+    return 1 + number % 5
 
 
 def _cookie(folder: Path, seed: int, broken: bool, index: int) -> dict[str, Any]:
@@ -148,6 +203,14 @@ def _mask_reference(file: str, colors: dict[str, dict[str, str]], job: str, inde
         },
         "anomaly-mask-ref": f"mask-images/{file}",
     }
+
+
+KINDS = {
+    "detection": (_cookies_with_masks, 96, MANIFEST),
+    "classification": (_cookies_by_class, 400, Path()),
+    "counting": (_bins, 800, FILE_LIST),
+}
+"""What fills the folder, how many images by default, and where the annotations stand."""
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from vision.boxes import Letterbox, fit
+from vision import boxes
+from vision.boxes import Letterbox
 from vision.images import Array
 from vision.masks import Mask
 
@@ -25,7 +26,7 @@ def letterbox(
     `size` is a side or (width, height). Bilinear without averaging, as OpenCV resizes in Ultralytics' training.
     """
     wanted = (size, size) if isinstance(size, int) else size
-    box = fit((image.shape[1], image.shape[0]), wanted, scale_up=scale_up, center=center)
+    box = boxes.fit((image.shape[1], image.shape[0]), wanted, scale_up=scale_up, center=center)
     canvas = np.empty((wanted[1], wanted[0], 3), np.uint8)
     canvas[:] = color
     (width, height), (left, top) = box.content, (box.left, box.top)
@@ -41,6 +42,26 @@ def resize(image: Array, width: int, height: int) -> Array:
     affine = (scale_x, 0, 0, 0, scale_y, 0)
     source = Image.fromarray(image)
     return np.array(source.transform((width, height), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR))
+
+
+def to_square(image: Array, side_px: int, fit: str) -> Array:
+    """(side, side, 3): what a classifier sees of an image, `pad`: letterboxed in grey, `squash`: the aspect given up.
+
+    Pixels are averaged where the image gets smaller, so that what is thin does not vanish. The one function with which
+    training, evaluation and serving make their input.
+    """
+    size = (
+        boxes.fit((image.shape[1], image.shape[0]), (side_px, side_px)).content if fit == "pad" else (side_px, side_px)
+    )
+    if image.shape[1::-1] != size:
+        image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+    if size == (side_px, side_px):
+        return image
+    left, top = (side_px - size[0]) // 2, (side_px - size[1]) // 2
+    canvas = np.empty((side_px, side_px, 3), np.uint8)
+    canvas[:] = GREY
+    canvas[top : top + size[1], left : left + size[0]] = image
+    return canvas
 
 
 def mask_to_image(mask: Mask, box: Letterbox) -> Mask:

@@ -14,11 +14,13 @@ TINT = 0.45
 def draw(photograph: Path, prediction: Mapping[str, Any], target: Path) -> None:
     """Writes ``target``: the photograph as displayed, with what a row of predictions JSON says of it.
 
-    Boxes are xyxy in its pixels. Nothing of the photograph's metadata (GPS, say) is copied.
+    Boxes are xyxy in its pixels. Of classes of the image as a whole, which have none, the first is written. Nothing of the photograph's metadata (GPS, say) is copied.
     """
     with Image.open(photograph) as opened:
         image = ImageOps.exif_transpose(opened).convert("RGB")
     found = prediction["predictions"]
+    if found and "box" not in found[0]:
+        found = [{**found[0], "box": (0, 0, *image.size)}]
     for item in found:
         if "mask" in item:
             _tint(image, item["mask"], _colour(item))

@@ -15,9 +15,9 @@ from local.home import Home
 ENTRYPOINTS = CHECKOUT / "entrypoints"
 
 
-def sample_data(home: Home) -> Path:
-    """Folder with generated images and their manifest; made again when the generator has changed."""
-    target = home.root / "samples" / _generator_digest()
+def sample_data(home: Home, kind: str) -> Path:
+    """Folder with generated images of a kind (of `vision.samples`); made again when the generator has changed."""
+    target = home.root / "samples" / (_generator_digest() + ("" if kind == "detection" else f"-{kind}"))
     if target.is_dir():
         return target
     python = environments.ensure("pytorch", say)
@@ -25,7 +25,7 @@ def sample_data(home: Home) -> Path:
     part = target.with_name(f".{target.name}.{os.getpid()}")
     part.parent.mkdir(parents=True, exist_ok=True)
     environ = {**os.environ, "PYTHONPATH": str(ENTRYPOINTS)}
-    command = [str(python), "-m", "vision.samples", str(part)]
+    command = [str(python), "-m", "vision.samples", str(part), "--kind", kind]
     result = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         shutil.rmtree(part, ignore_errors=True)

@@ -139,9 +139,8 @@ def _resumable(running: Place, job: str) -> dict[str, Any]:
 
 def _send(running: Place, program: Program, places: Mapping[str, str], *, resumes: bool) -> dict[str, Source]:
     """Makes every named place readable for the job, and generated data if there is none but the program wants some."""
-    needs_data = program.channels.get("train", {}).get("required", False)
-    if not places and not resumes and needs_data:
-        places = {"train": str(sample_data(running.home))}
+    if not places and not resumes and program.samples:
+        places = {"train": str(sample_data(running.home, program.samples))}
     s3 = running.client("s3")
     sources = {channel: upload.find(s3, place, running.bucket) for channel, place in places.items()}
     running.ensure_bucket()

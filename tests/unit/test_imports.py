@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAMEWORKS = {"torch", "torchvision", "tensorflow", "ultralytics", "cv2"}
-PLATFORM = {"training", "yolo", "local", "boto3", "botocore"}
+PLATFORM = {"training", "yolo", "classification", "bin_counting", "local", "boto3", "botocore"}
 
 
 def imported(path: Path) -> set[tuple[str, str]]:
@@ -56,7 +56,17 @@ def test_runtimes_know_no_training_framework_and_no_platform_state(path: Path) -
 
 @pytest.mark.parametrize("path", sources("local"), ids=ids)
 def test_local_starts_programs_and_never_imports_them(path: Path) -> None:
-    programs = {"optml", "vision", "training", "runtimes", "yolo", "entrypoints", "compile"}
+    programs = {
+        "optml",
+        "vision",
+        "training",
+        "runtimes",
+        "yolo",
+        "classification",
+        "bin_counting",
+        "entrypoints",
+        "compile",
+    }
     assert not {name for top, name in imported(path) if top in FRAMEWORKS | programs}
 
 

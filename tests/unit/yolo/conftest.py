@@ -1,4 +1,4 @@
-"""The PyTorch environment, sample data, and one tiny trained model that several tests look at."""
+"""Sample data, and one tiny trained model that several tests look at."""
 
 from __future__ import annotations
 
@@ -8,19 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from local import environments
-from local.installer import SetUpError
 from tests.support.job import ENTRYPOINTS, Job
 
 TINY = {"epochs": "1", "img_size": "64", "batch_size": "8"}
-
-
-@pytest.fixture(scope="session")
-def pytorch() -> Path:
-    try:
-        return environments.ensure("pytorch")
-    except SetUpError as error:
-        pytest.skip(f"the pytorch environment cannot be made here: {error.message}")
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,17 @@ def test_a_box_is_drawn_where_it_is_and_nowhere_else(tmp_path: Path) -> None:
     assert not drawn[105:].any()
 
 
+def test_the_class_of_an_image_is_written_on_it_and_no_other(tmp_path: Path) -> None:
+    Image.new("RGB", (160, 120)).save(tmp_path / "a.png")
+    classes = [{"class": "cracked", "class_id": 0, "score": 0.9}, {"class": "whole", "class_id": 1, "score": 0.1}]
+
+    draw(tmp_path / "a.png", {"predictions": classes}, tmp_path / "both.png")
+    draw(tmp_path / "a.png", {"predictions": classes[:1]}, tmp_path / "one.png")
+
+    assert (tmp_path / "both.png").read_bytes() == (tmp_path / "one.png").read_bytes()
+    assert (np.asarray(Image.open(tmp_path / "one.png")) == 255).all(axis=2).any()
+
+
 def test_a_mask_tints_its_own_pixels(tmp_path: Path) -> None:
     Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
     mask = np.zeros((6, 8), bool)

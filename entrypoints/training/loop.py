@@ -1,0 +1,231 @@
+"""A small training loop: AdamW, one cosine, averaged weights, a checkpoint an epoch, the best epoch kept.
+
+Order, augmentation and dropout are functions of (seed, epoch, sample), so a run that goes on from a checkpoint ends
+with the weights of one that was never interrupted (same machine, same hyperparameters).
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from optml.program import leave_if_stopped
+from training import resume
+from training.averaging import averaging
+from training.pace import Pace
+from training.run import Run
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    class Hyperparameters(DataclassInstance, Protocol):
+        """What is read here of a program's hyperparameters."""
+
+        @property
+        def epochs(self) -> int: ...
+        @property
+        def batch_size(self) -> int: ...
+        @property
+        def learning_rate(self) -> float: ...
+        @property
+        def weight_decay(self) -> float: ...
+        @property
+        def seed(self) -> int: ...
+        @property
+        def patience(self) -> int: ...
+
+
+WARM_UP = 0.1
+"""Share of all steps in which the learning rate rises from nothing."""
+FILES = ("last.pt", "best.safetensors", "results.csv")
+"""What a checkpoint holds, below the run's folder."""
+
+PANELS = ("loss", "accuracy", "rmse")
+"""Metrics with a chart of their own, training and validation in one."""
+
+
+class Inputs(Protocol):
+    def __len__(self) -> int: ...
+    def batch(self, rows: NDArray[np.int64], epoch: int | None = None) -> torch.Tensor:
+        """What the network takes of some samples: as training sees them in an epoch, as evaluation sees them."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    inputs: Inputs
+    labels: NDArray[np.int64]  # (N,) class ids
+
+
+@dataclass(frozen=True)
+class Objective:
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    """(outputs (B, K), labels (B,)) to a mean."""
+    probabilities: Callable[[torch.Tensor], torch.Tensor]
+    """Outputs (B, K) to (B, C)."""
+    scores: Callable[[NDArray[np.float64], NDArray[np.int64]], dict[str, float]]
+    """(probabilities (N, C), labels (N,)) of the validation set to metrics."""
+    main: str
+    """The metric whose highest value, of equals with the lowest loss, makes the best epoch."""
+    lines: Callable[[dict[str, float]], list[str]] = lambda _: []
+    """Lines that an epoch prints beside ours."""
+
+
+class _State:
+    """All that a run carries from epoch to epoch."""
+
+    def __init__(self, network: nn.Module, hp: Hyperparameters, batches: int) -> None:
+        self.network, self.averaged = network, copy.deepcopy(network)
+        self.optimizer = torch.optim.AdamW(network.parameters(), lr=hp.learning_rate, weight_decay=hp.weight_decay)
+        self.epoch, self.updates, self.best, self.stale = 0, 0, (-math.inf, -math.inf), 0
+        self._decay, self._steps, self._peak = averaging(batches), hp.epochs * batches, hp.learning_rate
+
+    def step(self, loss: torch.Tensor) -> None:
+        """One update, and its share in the averaged weights."""
+        done = self.updates / self._steps
+        for group in self.optimizer.param_groups:
+            rising = min(1.0, (self.updates + 1) / max(1.0, WARM_UP * self._steps))
+            group["lr"] = self._peak * rising * (0.505 + 0.495 * math.cos(math.pi * min(1.0, done)))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self.updates += 1
+        with torch.no_grad():
+            live = self.network.state_dict()
+            for name, value in self.averaged.state_dict().items():
+                if value.is_floating_point():
+                    value.lerp_(live[name], 1 - self._decay(self.updates))
+                else:
+                    value.copy_(live[name])
+
+    def judge(self, score: float, loss: float) -> bool:
+        """Whether this epoch is the best so far."""
+        better = (score, -loss) > self.best
+        self.best, self.stale = ((score, -loss), 0) if better else (self.best, self.stale + 1)
+        return better
+
+    def save(self) -> dict[str, Any]:
+        parts = {name: getattr(self, name).state_dict() for name in ("network", "averaged", "optimizer")}
+        return parts | {name: getattr(self, name) for name in ("epoch", "updates", "best", "stale")}
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        for name in ("network", "averaged", "optimizer"):
+            getattr(self, name).load_state_dict(saved[name])
+        self.epoch, self.updates, self.stale = saved["epoch"], saved["updates"], saved["stale"]
+        self.best = tuple(saved["best"])
+
+
+def fit(
+    run: Run[Hyperparameters], network: nn.Module, train: Labelled, validation: Labelled, objective: Objective
+) -> None:
+    """Train `network` until `epochs` are over or patience runs out, from the newest checkpoint if there is one.
+
+    Afterwards it holds the averaged weights of the best epoch. Raises Stopped at a batch boundary after a SIGTERM.
+    """
+    hp, pace = run.hp, Pace()
+    run.folder.mkdir(parents=True, exist_ok=True)
+    state = _State(network, hp, math.ceil(len(train.labels) / hp.batch_size))
+    if checkpoint := run.store.newest():
+        resume.restore(checkpoint, run, [run.folder / name for name in FILES])
+        state.load(torch.load(run.folder / "last.pt", map_location=run.compute.device, weights_only=True))
+        print(f"resuming after epoch {checkpoint.step} from {checkpoint.path.name}", flush=True)
+    if state.epoch >= hp.epochs:
+        print(f"all {hp.epochs} epochs are done already", flush=True)
+    try:
+        while state.epoch < hp.epochs and not (hp.patience and state.stale >= hp.patience):
+            leave_if_stopped()
+            pace.start_epoch()
+            _epoch(run, state, train, validation, objective, pace)
+        if state.epoch < hp.epochs:
+            print(f"no better epoch in the last {state.stale}: stopping", flush=True)
+    finally:
+        if (run.folder / "best.safetensors").is_file():
+            network.load_state_dict(load_file(run.folder / "best.safetensors"))
+
+
+def _epoch(
+    run: Run[Hyperparameters], state: _State, train: Labelled, validation: Labelled, objective: Objective, pace: Pace
+) -> None:
+    loss, accuracy = _train(run, state, train, objective, pace)
+    found, validation_loss = outputs(state.averaged, validation, objective, run)
+    scores = objective.scores(found, validation.labels)
+    state.epoch += 1
+    if state.judge(scores[objective.main], validation_loss):
+        weights = {name: value.contiguous() for name, value in state.averaged.state_dict().items()}
+        save_file(weights, run.folder / "best.safetensors")
+    values = {"train:loss": loss, "train:accuracy": accuracy, **scores, "validation:loss": validation_loss}
+    values["train:epoch_seconds"] = pace.seconds()
+    _write_row(run, state.epoch, values)
+    torch.save(state.save(), run.folder / "last.pt")
+    resume.save(run, state.epoch, [run.folder / name for name in FILES])
+    run.metrics.report(values, epoch=state.epoch)
+    for line in objective.lines(values):
+        print(line, flush=True)
+    said = ", ".join(f"{name.partition(':')[2].replace('_', ' ')} {value:.3f}" for name, value in scores.items())
+    print(f"epoch {state.epoch}/{run.hp.epochs}: loss {loss:.3f}, {said} ({pace.seconds():.1f} s)", flush=True)
+
+
+def _train(
+    run: Run[Hyperparameters], state: _State, train: Labelled, objective: Objective, pace: Pace
+) -> tuple[float, float]:
+    """One pass over the training set; the mean loss and the accuracy of its batches."""
+    order = np.random.default_rng([run.hp.seed, state.epoch]).permutation(len(train.labels))
+    batches = np.array_split(order, math.ceil(len(order) / run.hp.batch_size))  # of equal size
+    torch.manual_seed(run.hp.seed * 1_000_003 + state.epoch)  # dropout
+    state.network.train()
+    total, right = 0.0, 0
+    for rows in batches:
+        leave_if_stopped()
+        labels = torch.from_numpy(train.labels[rows]).to(run.compute.device)
+        x = train.inputs.batch(rows, state.epoch)
+        with torch.autocast(run.compute.device, torch.bfloat16, enabled=run.compute.half):
+            y = state.network(x)
+        loss = objective.loss(y.float(), labels)
+        state.step(loss)
+        total += float(loss.detach()) * len(rows)
+        right += int((objective.probabilities(y.detach().float()).argmax(1) == labels).sum())
+        if pace.due():
+            print(f"epoch {state.epoch + 1}/{run.hp.epochs}: batch {pace.batches}/{len(batches)}", flush=True)
+    return total / len(order), right / len(order)
+
+
+def outputs(
+    network: nn.Module, data: Labelled, objective: Objective, run: Run[Hyperparameters]
+) -> tuple[NDArray[np.float64], float]:
+    """Probabilities (N, C) of a data set by an evaluated network, and its loss."""
+    network.eval()
+    found, total = [], 0.0
+    with torch.inference_mode():
+        for rows in np.array_split(np.arange(len(data.labels)), math.ceil(len(data.labels) / run.hp.batch_size)):
+            leave_if_stopped()
+            y = network(data.inputs.batch(rows)).float()
+            labels = torch.from_numpy(data.labels[rows]).to(run.compute.device)
+            total += float(objective.loss(y, labels)) * len(rows)
+            found.append(objective.probabilities(y).double().cpu().numpy())
+    return np.concatenate(found), total / len(data.labels)
+
+
+def _write_row(run: Run[Any], epoch: int, values: Mapping[str, float]) -> None:
+    """Add an epoch to results.csv, whose columns are those that the training curves know."""
+    path, row = run.folder / "results.csv", {"epoch": float(epoch)}
+    for name, value in values.items():
+        part, _, word = name.partition(":")
+        if word in PANELS:
+            row[f"{'train' if part == 'train' else 'val'}/{word}"] = value
+        elif part == "validation":
+            row[f"metrics/{word}"] = value
+    new = not path.is_file()
+    with path.open("a", newline="") as file:
+        table = csv.DictWriter(file, list(row))
+        if new:
+            table.writeheader()
+        table.writerow(row)

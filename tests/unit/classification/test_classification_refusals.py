@@ -1,0 +1,96 @@
+"""What the classification program refuses: one clear error, exit code 2, before torch is imported where it can be."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.support.job import Job
+from tests.unit.classification.conftest import TINY
+
+pytestmark = pytest.mark.pytorch
+
+
+def refused(job: Job) -> str:
+    """Run a job that must be refused; its error."""
+    done = job.run()
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert f"error: {job.failure.splitlines()[0]}" in done.stderr.splitlines()
+    assert "Traceback" not in done.stderr
+    assert "hint: " in done.stderr
+    assert str(job.base) not in job.failure
+    assert not any(job.base.joinpath("model").iterdir())
+    return job.failure
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "said"),
+    [
+        ({"num_layers": "152"}, 'hyperparameter "num-layers" is 152; allowed: 18, 34, 50'),
+        ({"image_shape": "1,28,28"}, "it must be of the form 3,224,224"),
+        ({"mini_batch_size": "4"}, '"batch-size" is given twice, as batch-size and as mini-batch-size'),
+        ({"top_k": "2"}, 'unknown hyperparameter "top-k"'),
+        ({"num_classes": "3"}, "num-classes=3, but the data has 2 classes (anomalous, normal)"),
+        ({"num_training_samples": "60000"}, "num-training-samples=60000, but there are 19 training images"),
+        ({"positive_class": "rotten"}, "positive-class=rotten is none of the classes"),
+        ({"pretrained": "channel"}, 'channel "pretrained" is missing'),
+    ],
+)
+def test_hyperparameters(job: Job, hyperparameters: dict[str, str], said: str) -> None:
+    job.configure(**(TINY | hyperparameters))
+    assert said in refused(job)
+
+
+def damaged(job: Job, folders: Path, tmp_path: Path) -> Path:
+    """A copy of the photographs that may be damaged, as the job's channel."""
+    folder = tmp_path / "damaged"
+    shutil.copytree(folders, folder)
+    (job.base / "input/data/train").unlink()
+    job.channel("train", folder)
+    job.configure(**TINY)
+    return folder
+
+
+def test_an_image_that_does_not_decode(job: Job, folders: Path, tmp_path: Path) -> None:
+    image = damaged(job, folders, tmp_path) / "normal/0003.jpg"
+    image.write_bytes(image.read_bytes()[:2000])
+    assert "image train/normal/0003.jpg does not decode" in refused(job)
+
+
+def test_one_class_only(job: Job, folders: Path, tmp_path: Path) -> None:
+    shutil.rmtree(damaged(job, folders, tmp_path) / "normal")
+    assert "are in one folder, train/anomalous" in refused(job)
+
+
+def test_wrong_data_is_refused_before_torch_is_imported(job: Job, folders: Path, tmp_path: Path) -> None:
+    (damaged(job, folders, tmp_path) / "stray.jpg").write_bytes(next(folders.rglob("*.jpg")).read_bytes())
+    job.environ = {"PYTHONPROFILEIMPORTTIME": "1"}
+    done = job.run()
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
+    assert "vision.classification" in imported
+    assert not {"torch", "torchvision"} & imported
+    assert "image train/stray.jpg lies in no class folder" in job.failure
+
+
+def test_several_hosts(job: Job) -> None:
+    job.configure(**TINY)
+    resources = {"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]}
+    (job.base / "input/config/resourceconfig.json").write_text(json.dumps(resources))
+    assert "classification trains on one host, the job has 2" in refused(job)
+
+
+def test_images_of_every_mode_are_trained_on(job: Job, folders: Path, tmp_path: Path) -> None:
+    folder = damaged(job, folders, tmp_path)
+    for number, mode in enumerate(("L", "CMYK", "P", "RGBA", "I;16"), 1):
+        path = folder / f"normal/{number:04d}.jpg"
+        with Image.open(path) as image:
+            converted = image.convert("L").convert("I;16") if mode == "I;16" else image.convert(mode)
+        path.unlink()
+        converted.save(path.with_suffix(".tif"))
+    job.configure(**(TINY | {"epochs": "1"}))
+    done = job.run()
+    assert done.returncode == 0, done.stderr

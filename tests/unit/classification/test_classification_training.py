@@ -1,0 +1,166 @@
+"""The classification program's training: artefacts, metric lines, stopping, resuming, starting weights."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.emulator import ROOT
+from tests.support.job import Job
+from tests.unit.classification.conftest import TINY
+
+pytestmark = pytest.mark.pytorch
+
+
+def weights(job: Job) -> str:
+    """SHA-256 of the kept weights."""
+    return hashlib.sha256(job.model("model.safetensors").read_bytes()).hexdigest()
+
+
+def test_artefacts_are_complete(trained: tuple[Job, str]) -> None:
+    job, _ = trained
+    metadata = json.loads(job.model("metadata.json").read_text())
+    assert (metadata["classes"], metadata["positive"]) == (["anomalous", "normal"], 0)
+    assert 0 <= metadata["threshold"] <= 1
+    assert (metadata["task"], metadata["input_size"], metadata["fit"]) == ("classify", [32, 32], "pad")
+    for name in ("curves.png", "roc.png", "confusion.png", "predictions.jpg"):
+        assert job.output(name).read_bytes()[:2] in (b"\x89P", b"\xff\xd8")
+    with job.output("results.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    assert [row["epoch"] for row in rows] == ["1.0", "2.0"]
+    assert {"train/loss", "val/loss", "metrics/auroc", "val/accuracy", "train/accuracy"} <= set(rows[0])
+    assert not job.failure
+
+
+def test_the_numbers_agree_with_each_other(trained: tuple[Job, str]) -> None:
+    job, _ = trained
+    best = json.loads(job.output("metrics.json").read_text())["best"]
+    predicted = json.loads(job.output("predictions.json").read_text())
+    names = sorted(json.loads(job.output("split.json").read_text())["validation"])
+    assert sorted(row["image"] for row in predicted) == names
+    right = [row["image"].startswith(row["predictions"][0]["class"]) for row in predicted]
+    assert best["validation:accuracy"] == pytest.approx(sum(right) / len(right))
+    assert best["threshold"] == json.loads(job.model("metadata.json").read_text())["threshold"]
+    assert best["majority_accuracy"] == 0.5
+    for row in predicted:
+        assert sum(found["score"] for found in row["predictions"]) == pytest.approx(1)
+        assert {found["class_id"] for found in row["predictions"]} == {0, 1}
+
+
+def test_every_metric_line_is_caught_by_exactly_one_published_definition(trained: tuple[Job, str]) -> None:
+    _, output = trained
+    program = json.loads((ROOT / "entrypoints" / "programs.json").read_text())["programs"]["classification"]
+    seen = set()
+    for line in output.splitlines():
+        matching = [d["Name"] for d in program["metric_definitions"] if re.search(d["Regex"], line)]
+        assert len(matching) == (1 if line.startswith("#metric") else 0), line
+        seen |= set(matching)
+    assert seen == {definition["Name"] for definition in program["metric_definitions"]}
+    assert {"validation:accuracy", "train:accuracy"} <= seen
+
+
+def test_a_killed_run_resumed_ends_with_the_weights_of_one_that_was_not(job: Job, trained: tuple[Job, str]) -> None:
+    whole, _ = trained
+    job.configure(**TINY)
+    process = job.start()
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch 1/2: loss"):
+            break
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert not job.model("metadata.json").exists()
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    assert "resuming after epoch" in done.stdout
+    assert weights(job) == weights(whole)
+    newest = [sorted((one.base / "checkpoints").glob("0*"))[-1] for one in (job, whole)]
+    assert [path.name for path in newest] == ["000000000002"] * 2
+    digests = [json.loads((path / "manifest.json").read_text())["files"]["best.safetensors"] for path in newest]
+    assert digests[0] == digests[1]
+
+
+def test_a_stopped_run_keeps_its_best_epoch(job: Job) -> None:
+    job.configure(**(TINY | {"epochs": "500"}))
+    process = job.start()
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch 1/500: loss"):
+            break
+    process.send_signal(signal.SIGTERM)
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 143, errors
+    assert "stopped on request; epoch" in out
+    assert json.loads(job.model("metadata.json").read_text())["threshold"] is not None
+    assert not job.failure
+
+
+def test_a_finished_run_resumed_writes_its_artefacts_again(job: Job, trained: tuple[Job, str]) -> None:
+    whole, _ = trained
+    (job.base / "checkpoints").rmdir()
+    (job.base / "checkpoints").symlink_to(whole.base / "checkpoints")
+    job.configure(**TINY)
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    assert "all 2 epochs are done already" in done.stdout
+    assert weights(job) == weights(whole)
+
+
+def test_names_of_the_built_in_algorithm_are_understood(job: Job, trained: tuple[Job, str]) -> None:
+    whole, _ = trained
+    job.configure(
+        mini_batch_size="8", image_shape="3,32,32", num_classes="2", num_training_samples="24", epochs="1",
+        use_pretrained_model="0", model="mobilenet_v3_small", learning_rate="0.001",
+    )  # fmt: skip
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    ours, theirs = (json.loads(one.model("metadata.json").read_text())["hyperparameters"] for one in (job, whole))
+    assert {name for name in ours if ours[name] != theirs[name]} == {
+        "epochs", "pretrained", "num_classes", "num_training_samples",
+    }  # fmt: skip
+    assert "random weights (pretrained=none)" in done.stdout
+
+
+def test_a_frozen_backbone_trains_the_head_of_given_weights(job: Job, trained: tuple[Job, str], pytorch: Path) -> None:
+    earlier, _ = trained
+    job.channel("pretrained", earlier.base / "model")
+    job.configure(**TINY, freeze="true")
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"starting from channel `pretrained` \(model.safetensors\): (\d+) of \1 tensors", done.stdout)
+    paths = [str(one.model("model.safetensors")) for one in (job, earlier)]
+    code = (
+        f"from safetensors.torch import load_file; a, b = map(load_file, {paths}); "
+        "print(sorted({n.split('.')[0] for n in a if not a[n].equal(b[n])}))"
+    )
+    changed = subprocess.run([pytorch, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert changed == "['classifier']"
+
+
+def test_more_than_two_classes(job: Job, folders: Path, tmp_path: Path) -> None:
+    data = tmp_path / "three"
+    for name, pattern in (
+        ("cracked", "anomalous/*[0-5].jpg"),
+        ("broken", "anomalous/*[6-9].jpg"),
+        ("whole", "normal/*"),
+    ):
+        (data / name).mkdir(parents=True)
+        for path in folders.glob(pattern):
+            (data / name / path.name).symlink_to(path)
+    (job.base / "input/data/train").unlink()
+    job.channel("train", data)
+    job.configure(**(TINY | {"epochs": "1", "model": "efficientnet_b0"}))
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    best = json.loads(job.output("metrics.json").read_text())["best"]
+    assert set(best["per_class"]) == {"broken", "cracked", "whole"}
+    assert "validation:auroc" not in best
+    assert json.loads(job.model("metadata.json").read_text())["positive"] is None
+    assert not job.output("roc.png").exists()

@@ -1,0 +1,82 @@
+"""What a trained classifier answers: evaluate, predict, export, and serve over HTTP say the same."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.support.job import Job
+
+pytestmark = pytest.mark.pytorch
+
+
+def test_one_image_has_the_same_scores_by_every_way(trained: tuple[Job, str], folders: Path) -> None:
+    job, _ = trained
+    rows = json.loads(job.output("predictions.json").read_text())
+    asked = [folders / row["image"] for row in rows]
+    done = job.run("predict", str(job.base / "model"), *map(str, asked))
+    assert done.returncode == 0, done.stderr
+    predicted = [json.loads(line) for line in done.stdout.splitlines()]
+    job.environ = {"SAGEMAKER_BIND_TO_PORT": "0"}
+    process = job.start("serve")
+    assert process.stdout is not None
+    url = next(line.split()[-1] for line in process.stdout if line.startswith("serving classification on "))
+    for row, one, path in zip(rows, predicted, asked, strict=True):
+        headers = {"Content-Type": "image/jpeg"}
+        request = urllib.request.Request(f"{url}/invocations", data=path.read_bytes(), headers=headers)
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            answer = json.load(reply)
+        for other in (one, answer):
+            assert (other["width"], other["height"]) == (row["width"], row["height"])
+            for found, expected in zip(other["predictions"], row["predictions"], strict=True):
+                assert (found["class"], found["class_id"]) == (expected["class"], expected["class_id"])
+                assert found["score"] == pytest.approx(expected["score"], abs=1e-6)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+
+
+def test_evaluate_of_the_validation_images_says_what_training_said(
+    trained: tuple[Job, str], folders: Path, tmp_path: Path
+) -> None:
+    job, _ = trained
+    for name in json.loads(job.output("split.json").read_text())["validation"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).symlink_to(folders / name)
+    done = job.run("evaluate", str(job.base / "model"), str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    scores = json.loads(done.stdout)
+    best = json.loads(job.output("metrics.json").read_text())["best"]
+    assert scores == pytest.approx(best, abs=1e-6) if not isinstance(best, dict) else scores.keys() == best.keys()
+    for name in ("validation:auroc", "validation:accuracy", "threshold"):
+        assert scores[name] == pytest.approx(best[name], abs=1e-6)
+    assert scores["confusion"] == best["confusion"]
+
+
+def test_export_writes_a_module_that_gives_probabilities(
+    trained: tuple[Job, str], pytorch: Path, tmp_path: Path
+) -> None:
+    job, _ = trained
+    done = job.run("export", str(job.base / "model"), str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    code = (
+        f"import torch; module = torch.jit.load({str(tmp_path / 'out' / 'model.torchscript')!r}); "
+        "print(module(torch.rand(3, 3, 32, 32)).sum(1).tolist())"
+    )
+    ran = subprocess.run([pytorch, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(ran.stdout) == pytest.approx([1, 1, 1])
+    assert (tmp_path / "out/metadata.json").exists()
+
+
+def test_a_model_of_another_program_is_refused(trained: tuple[Job, str], folders: Path, tmp_path: Path) -> None:
+    job, _ = trained
+    metadata = json.loads(job.model("metadata.json").read_text()) | {"task": "detect"}
+    (tmp_path / "metadata.json").write_text(json.dumps(metadata))
+    done = job.run("predict", str(tmp_path), str(next(folders.rglob("*.jpg"))))
+    assert done.returncode == 2
+    assert '"task" is not one that a model can have' in done.stderr
