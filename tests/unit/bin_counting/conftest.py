@@ -1,0 +1,41 @@
+"""Sample data, and one tiny trained model that several tests look at."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.job import ENTRYPOINTS, Job
+
+TINY = {"epochs": "2", "img_size": "32", "batch_size": "8", "model": "mobilenet_v3_small"}
+
+
+@pytest.fixture(scope="session")
+def bins(pytorch: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """30 generated bins with metadata and file_list.json."""
+    folder = tmp_path_factory.mktemp("samples") / "bins"
+    command = [pytorch, "-m", "vision.samples", folder, "--kind", "counting", "--images", "30", "--seed", "7"]
+    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(ENTRYPOINTS)})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(pytorch: Path, bins: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, str]:
+    """A finished job of two epochs, and what it printed."""
+    job = Job(tmp_path_factory.mktemp("trained"), pytorch, "bin_counting.py")
+    job.channel("train", bins)
+    job.configure(**TINY)
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    return job, done.stdout
+
+
+@pytest.fixture
+def job(tmp_path: Path, pytorch: Path, bins: Path) -> Job:
+    """A job on the bins, not yet run."""
+    new = Job(tmp_path / "ml", pytorch, "bin_counting.py")
+    new.channel("train", bins)
+    return new

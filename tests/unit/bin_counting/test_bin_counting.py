@@ -1,0 +1,126 @@
+"""The counting program: artefacts, log lines of both kinds, resuming, and the same answer by every way."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.support.emulator import ROOT
+from tests.support.job import Job
+from tests.unit.bin_counting.conftest import TINY
+
+pytestmark = pytest.mark.pytorch
+PUBLISHED = (
+    "Average loss: ([0-9\\.]+)",
+    "Precision: ([0-9\\.]+)",
+    "Recall: ([0-9\\.]+)",
+    "F1 Score: ([0-9\\.]+)",
+)
+
+
+def test_artefacts_are_complete(trained: tuple[Job, str]) -> None:
+    job, _ = trained
+    metadata = json.loads(job.model("metadata.json").read_text())
+    assert (metadata["task"], metadata["classes"]) == ("count", ["1", "2", "3", "4", "5"])
+    assert (metadata["head"], metadata["hidden"], metadata["fit"]) == ("ordinal", 0, "pad")
+    for name in ("curves.png", "confusion.png", "predictions.jpg"):
+        assert job.output(name).read_bytes()[:2] in (b"\x89P", b"\xff\xd8")
+    best = json.loads(job.output("metrics.json").read_text())["best"]
+    assert set(best["per_count"]) == {"1", "2", "3", "4", "5"}
+    assert best["majority"]["accuracy"] >= 0.2
+    assert not job.failure
+
+
+def test_every_metric_line_is_caught_by_exactly_one_definition_and_the_projects_lines_by_theirs(
+    trained: tuple[Job, str],
+) -> None:
+    _, output = trained
+    program = json.loads((ROOT / "entrypoints" / "programs.json").read_text())["programs"]["bin_counting"]
+    seen, theirs = set(), []
+    for line in output.splitlines():
+        matching = [d["Name"] for d in program["metric_definitions"] if re.search(d["Regex"], line)]
+        assert len(matching) == (1 if line.startswith("#metric") else 0), line
+        seen |= set(matching)
+        caught = [pattern for pattern in PUBLISHED if re.search(pattern, line)]
+        assert len(caught) <= 1, line
+        assert not caught or not matching, line
+        theirs += caught
+    assert seen == {definition["Name"] for definition in program["metric_definitions"]}
+    assert theirs == [*PUBLISHED, *PUBLISHED]  # once an epoch
+
+
+def test_the_published_values_are_those_of_the_metrics(trained: tuple[Job, str]) -> None:
+    _, output = trained
+    for pattern, name in zip(PUBLISHED, ("loss", "precision", "recall", "f1"), strict=True):
+        theirs = float(re.findall(pattern, output)[-1])
+        ours = float(re.findall(rf"name=validation:{name} value=([^;]+);", output)[-1])
+        assert theirs == pytest.approx(ours, abs=1e-6)
+
+
+def test_a_stopped_run_resumed_ends_with_the_weights_of_one_that_was_not(job: Job, trained: tuple[Job, str]) -> None:
+    whole, _ = trained
+    job.configure(**TINY)
+    process = job.start()
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch 1/2: loss"):
+            break
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143, errors
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    assert "resuming after epoch" in done.stdout
+    assert job.model("model.safetensors").read_bytes() == whole.model("model.safetensors").read_bytes()
+
+
+def test_one_image_has_the_same_scores_by_every_way(trained: tuple[Job, str], bins: Path) -> None:
+    job, _ = trained
+    row = json.loads(job.output("predictions.json").read_text())[0]
+    done = job.run("predict", str(job.base / "model"), str(bins / row["image"]))
+    assert done.returncode == 0, done.stderr
+    job.environ = {"SAGEMAKER_BIND_TO_PORT": "0"}
+    process = job.start("serve")
+    assert process.stdout is not None
+    url = next(line.split()[-1] for line in process.stdout if line.startswith("serving bin_counting on "))
+    body = (bins / row["image"]).read_bytes()
+    request = urllib.request.Request(f"{url}/invocations", data=body, headers={"Content-Type": "image/jpeg"})
+    with urllib.request.urlopen(request, timeout=60) as reply:
+        answers = [json.load(reply), json.loads(done.stdout)]
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    for answer in answers:
+        assert [found["class"] for found in answer["predictions"]] == [found["class"] for found in row["predictions"]]
+        for found, expected in zip(answer["predictions"], row["predictions"], strict=True):
+            assert found["score"] == pytest.approx(expected["score"], abs=1e-6)
+
+
+def test_the_recipe_of_the_projects_runs(job: Job, trained: tuple[Job, str], bins: Path) -> None:
+    job.configure(
+        **(TINY | {"epochs": "1"}), lr="0.01", head="softmax", freeze="true", hidden="16", fit="squash", num_classes="5"
+    )
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    assert "(its head only)" in done.stdout
+    evaluated = job.run("evaluate", str(job.base / "model"), str(bins))
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert json.loads(evaluated.stdout)["images"] == 30
+
+
+def test_a_list_that_names_a_missing_image_is_refused(job: Job, bins: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(bins / "bin-images", data / "bin-images")
+    (data / "file_list.json").write_text('{"1": ["data/metadata/99999.json"]}')
+    (job.base / "input/data/train").unlink()
+    job.channel("train", data)
+    job.configure(**TINY)
+    done = job.run()
+    assert done.returncode == 2
+    assert "no image of id 99999" in job.failure
+    assert "Traceback" not in done.stderr
