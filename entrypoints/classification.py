@@ -162,7 +162,7 @@ def save_model(run: Run[Hyperparameters], job: Job, goal: Objective) -> None:
 
     positive, threshold = positive_class(run), None
     if positive is not None:
-        found, _ = loop.outputs(job.trained, job.validation, goal, run)
+        found, _ = loop.outputs(job.trained, job.validation, goal, run, stoppable=False)
         threshold = label_evaluation.threshold(found, job.validation.labels, positive)
     classifying.save_model(run, job, "classification", "classify", positive=positive, threshold=threshold)
 

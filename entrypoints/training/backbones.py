@@ -14,6 +14,11 @@ from training.weights import Start
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's pixels in 0..1: what the published weights were trained with."""
 
+BATCH_NORM_MOMENTUM = 0.1
+"""Share of a batch in the running statistics. MobileNetV3's own, 0.01, takes more batches than few photographs make:
+what is evaluated would still be the statistics that it was born with.
+"""
+
 
 def build(name: str, outputs: int, *, hidden: int = 0, dropout: float | None = None) -> nn.Module:
     """A network of random weights that makes (N, outputs) of (N, 3, S, S) normalised pixels.
@@ -34,6 +39,9 @@ def build(name: str, outputs: int, *, hidden: int = 0, dropout: float | None = N
     for module in parts(network)[1].modules():
         if isinstance(module, nn.Dropout) and dropout is not None:
             module.p = dropout
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = BATCH_NORM_MOMENTUM
     return network
 
 

@@ -199,14 +199,18 @@ def _train(
 
 
 def outputs(
-    network: nn.Module, data: Labelled, objective: Objective, run: Run[Hyperparameters]
+    network: nn.Module, data: Labelled, objective: Objective, run: Run[Hyperparameters], *, stoppable: bool = True
 ) -> tuple[NDArray[np.float64], float]:
-    """Probabilities (N, C) of a data set by an evaluated network, and its loss."""
+    """Probabilities (N, C) of a data set by an evaluated network, and its loss.
+
+    `stoppable` raises Stopped after a SIGTERM; without, also a run that was stopped gets them.
+    """
     network.eval()
     found, total = [], 0.0
     with torch.inference_mode():
         for rows in np.array_split(np.arange(len(data.labels)), math.ceil(len(data.labels) / run.hp.batch_size)):
-            leave_if_stopped()
+            if stoppable:
+                leave_if_stopped()
             y = network(data.inputs.batch(rows)).float()
             labels = torch.from_numpy(data.labels[rows]).to(run.compute.device)
             total += float(objective.loss(y, labels)) * len(rows)

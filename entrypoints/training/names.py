@@ -17,7 +17,8 @@ COMMON: Mapping[str, Alias] = {
     "precision-dtype": Alias("precision", values={"float32": "fp32"}),
 }
 
-IMAGE_CLASSIFICATION: Mapping[str, Alias] = COMMON | {
+IMAGE_CLASSIFICATION: Mapping[str, Alias] = {
+    **COMMON,
     "num-layers": Alias("model", values={"18": "resnet18", "34": "resnet34", "50": "resnet50"}),
     "use-pretrained-model": Alias("pretrained", values={"0": "none", "1": "imagenet"}),
     "use-weighted-loss": Alias("class-weights"),
@@ -27,7 +28,8 @@ IMAGE_CLASSIFICATION: Mapping[str, Alias] = COMMON | {
 `epochs` are our own names too.
 """
 
-BIN_COUNTING: Mapping[str, Alias] = COMMON | {
+BIN_COUNTING: Mapping[str, Alias] = {
+    **COMMON,
     "num-classes": Alias("max-count"),
 }
 """What the published projects on the Amazon Bin Image Dataset call theirs, whose classes are the counts 1 to 5."""

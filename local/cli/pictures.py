@@ -14,7 +14,8 @@ TINT = 0.45
 def draw(photograph: Path, prediction: Mapping[str, Any], target: Path) -> None:
     """Writes ``target``: the photograph as displayed, with what a row of predictions JSON says of it.
 
-    Boxes are xyxy in its pixels. Of classes of the image as a whole, which have none, the first is written. Nothing of the photograph's metadata (GPS, say) is copied.
+    Boxes are xyxy in its pixels; of classes of the image as a whole, which have none, the first is written. Nothing of
+    the photograph's metadata (GPS, say) is copied.
     """
     with Image.open(photograph) as opened:
         image = ImageOps.exif_transpose(opened).convert("RGB")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.job import ENTRYPOINTS, Job
 
-TINY = {"epochs": "2", "img_size": "32", "batch_size": "8", "model": "mobilenet_v3_small"}
+TINY = {"epochs": "2", "img_size": "32", "batch_size": "8", "model": "resnet18"}
 
 
 @pytest.fixture(scope="session")
