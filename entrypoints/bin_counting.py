@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from optml.environment import Environment
 from optml.hyperparameters import field
 from optml.metrics import Registry
-from optml.program import Channel, Program, Verb
+from optml.program import Channel, Program
 from training import names, results, verbs, waiting
 from training.run import Run
 
@@ -205,16 +205,6 @@ def load_model(folder: Path, _scratch: Path, device: str = "auto") -> Classifier
 
 
 # ---------------------------------------------------------------- use
-def serve(_options: argparse.Namespace) -> None:
-    """Answer /invocations with the counts of the image sent, the most probable first."""
-    verbs.serve("bin_counting", load_model)
-
-
-def predict(options: argparse.Namespace) -> None:
-    """Print predictions of images, one JSON document an image."""
-    verbs.predict(load_model, options)
-
-
 def evaluate(options: argparse.Namespace) -> None:
     """Print the metrics of a model on a data set, every image of a count that it knows."""
     from vision import counting, record
@@ -224,11 +214,6 @@ def evaluate(options: argparse.Namespace) -> None:
         dataset = counting.load(options.data, options.manifest, max_count=max(map(int, model.classes)))
         dataset = record.aligned(dataset, model.classes)
         print(json.dumps(evaluation(dataset, model.over(dataset)), indent=2))
-
-
-def export(options: argparse.Namespace) -> None:
-    """Write the model as TorchScript beside its metadata.json."""
-    verbs.export(load_model, options)
 
 
 PROGRAM = Program(
@@ -243,13 +228,7 @@ PROGRAM = Program(
         "validation": Channel(False, "the same; else a stratified part of `train` is held out"),
         "pretrained": Channel(False, "one .safetensors, .pt or .pth file, or a model.tar.gz, to start from"),
     },
-    verbs={
-        "train": Verb(train, "train as SageMaker would"),
-        "serve": Verb(serve, "answer /ping and /invocations"),
-        "predict": Verb(predict, "predictions of images as JSON", verbs.predict_arguments),
-        "evaluate": Verb(evaluate, "metrics on a data set as JSON", verbs.evaluate_arguments),
-        "export": Verb(export, "TorchScript for other runtimes", verbs.export_arguments),
-    },
+    verbs=verbs.table("bin_counting", load_model, train, evaluate),
     aliases=names.BIN_COUNTING,
     samples="counting",
 )

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from optml.environment import Environment
 from optml.hyperparameters import field
 from optml.metrics import Registry
-from optml.program import Channel, Program, Verb
+from optml.program import Channel, Program
 from training import names, results, verbs, waiting
 from training.run import Run
 
@@ -218,27 +218,12 @@ def evaluation(model: Classifier, dataset: Dataset, found: Floats) -> dict[str, 
     return label_evaluation.whole(found, labels, model.classes, metadata["positive"], metadata["threshold"])
 
 
-def serve(_options: argparse.Namespace) -> None:
-    """Answer /invocations with the classes of the image sent."""
-    verbs.serve("classification", load_model)
-
-
-def predict(options: argparse.Namespace) -> None:
-    """Print predictions of images, one JSON document an image."""
-    verbs.predict(load_model, options)
-
-
 def evaluate(options: argparse.Namespace) -> None:
     """Print the metrics of a model on a data set, every image of it."""
     with verbs.scratch_folder() as scratch:
         model = load_model(options.model, scratch)
         dataset = verbs.labelled_set(options, model.classes)
         print(json.dumps(evaluation(model, dataset, model.over(dataset)), indent=2))
-
-
-def export(options: argparse.Namespace) -> None:
-    """Write the model as TorchScript beside its metadata.json."""
-    verbs.export(load_model, options)
 
 
 PROGRAM = Program(
@@ -255,13 +240,7 @@ PROGRAM = Program(
         "validation_lst": Channel(False, "the .lst file of `validation`"),
         "pretrained": Channel(False, "one .safetensors, .pt or .pth file, or a model.tar.gz, to start from"),
     },
-    verbs={
-        "train": Verb(train, "train as SageMaker would"),
-        "serve": Verb(serve, "answer /ping and /invocations"),
-        "predict": Verb(predict, "predictions of images as JSON", verbs.predict_arguments),
-        "evaluate": Verb(evaluate, "metrics on a data set as JSON", verbs.evaluate_arguments),
-        "export": Verb(export, "TorchScript for other runtimes", verbs.export_arguments),
-    },
+    verbs=verbs.table("classification", load_model, train, evaluate),
     aliases=names.IMAGE_CLASSIFICATION,
     samples="classification",
 )

@@ -47,7 +47,7 @@ def build(name: str, outputs: int, *, hidden: int = 0, dropout: float | None = N
 
 def parts(network: nn.Module) -> tuple[nn.Module, nn.Module]:
     """The backbone, which makes (N, F) features, and the head, which makes outputs of them; they share weights."""
-    head = network.fc if hasattr(network, "fc") else network.classifier
+    head = network.get_submodule("fc" if hasattr(network, "fc") else "classifier")
     body = [module for module in network.children() if module is not head]
     return nn.Sequential(*body, nn.Flatten(1)), head
 

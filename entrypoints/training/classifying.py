@@ -72,12 +72,12 @@ def prepare(run: Run[Hyperparameters], network: torch.nn.Module, sets: tuple[Dat
     backbone, head = backbones.parts(network)
     data = []
     for role, part in zip(("train", "validation"), sets, strict=True):
-        seen: Images | Features = Images(
-            run.env.scratch_dir / f"{role}.npy", part, hp.img_size, hp.fit, threads=run.env.num_cpus,
+        seen = Images(
+            run.env.scratch_dir / f"{role}.rgb", part, hp.img_size, hp.fit, threads=run.env.num_cpus,
             device=device, seed=hp.seed, augmentation=hp.augmentation,
         )  # fmt: skip
-        seen = Features(seen, backbone, hp.batch_size) if hp.freeze else seen
-        data.append(Labelled(seen, np.array(classification.labels(part))))
+        inputs = Features(seen, backbone, hp.batch_size) if hp.freeze else seen
+        data.append(Labelled(inputs, np.array(classification.labels(part))))
     return Job(network, head if hp.freeze else network, *data)
 
 

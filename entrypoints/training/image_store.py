@@ -36,7 +36,7 @@ class Images:
     ) -> None:  # fmt: skip
         """Decode every image with `threads` threads; Refusal that names the first that does not decode."""
         shape = (len(dataset.samples), side_px, side_px, 3)
-        self._pixels = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
+        self._pixels = np.memmap(file, np.uint8, "w+", shape=shape)
         self._identities = [zlib.crc32(sample.name.encode()) for sample in dataset.samples]
         self._device, self._seed, self._augmentation = device, seed, augmentation
 

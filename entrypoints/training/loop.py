@@ -96,7 +96,7 @@ class _State:
             rising = min(1.0, (self.updates + 1) / max(1.0, WARM_UP * self._steps))
             group["lr"] = self._peak * rising * (0.505 + 0.495 * math.cos(math.pi * min(1.0, done)))
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.updates += 1
         with torch.no_grad():

@@ -24,10 +24,16 @@ _CLASSIFIER: Mapping[str, Check] = {"fit": lambda value: value in ("pad", "squas
 TASKS: Mapping[str, Mapping[str, Check]] = {
     "detect": _DETECTOR,
     "segment": _DETECTOR,
-    "classify": _CLASSIFIER
-    | {"threshold": lambda value: value is None or _number(value), "positive": lambda value: value in (None, 0, 1)},
-    "count": _CLASSIFIER
-    | {"head": lambda value: value in ("ordinal", "softmax"), "hidden": lambda value: isinstance(value, int)},
+    "classify": {
+        **_CLASSIFIER,
+        "threshold": lambda value: value is None or _number(value),
+        "positive": lambda value: value in (None, 0, 1),
+    },
+    "count": {
+        **_CLASSIFIER,
+        "head": lambda value: value in ("ordinal", "softmax"),
+        "hidden": lambda value: isinstance(value, int),
+    },
 }
 """What metadata.json must say beside the task, by task."""
 WEIGHTS = "model.safetensors"

@@ -8,12 +8,15 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from optml import serving
 from optml.artefact import METADATA
+from optml.environment import Environment
 from optml.errors import Refusal
+from optml.program import Verb
 
 if TYPE_CHECKING:
     from vision.images import Array
@@ -35,6 +38,22 @@ class Model(Protocol):
 
 Load = Callable[[Path, Path], Model]
 """Loads a model folder; the second folder is scratch."""
+
+
+def table(
+    name: str,
+    load: Load,
+    train: Callable[[Environment, Any], None],
+    evaluate: Callable[[argparse.Namespace], None],
+) -> dict[str, Verb]:
+    """The five verbs of the program `name`, whose models `load` opens."""
+    return {
+        "train": Verb(train, "train as SageMaker would"),
+        "serve": Verb(lambda _: serve(name, load), "answer /ping and /invocations"),
+        "predict": Verb(partial(predict, load), "predictions of images as JSON", predict_arguments),
+        "evaluate": Verb(evaluate, "metrics on a data set as JSON", evaluate_arguments),
+        "export": Verb(partial(export, load), "TorchScript for other runtimes", export_arguments),
+    }
 
 
 def serve(name: str, load: Load) -> None:

@@ -15,7 +15,7 @@ from vision.label_scores import Floats, Ints
 def decided(found: Floats, positive: int | None, threshold: float | None) -> Ints:
     """Class ids (N,) for probabilities (N, C): the most probable, or of two the positive one from the threshold on."""
     if positive is None or threshold is None:
-        return found.argmax(1)
+        return np.asarray(found.argmax(1))
     return np.where(found[:, positive] >= threshold, positive, 1 - positive)
 
 

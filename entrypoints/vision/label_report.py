@@ -50,20 +50,19 @@ def write(
 def roc(path: Path, found: Curves, threshold: float) -> None:
     """Write a PNG of ROC, and of precision over recall, with the chosen threshold marked on both."""
     figure, (left, right) = pictures.new_figure(2, width=4.4, height=4.2)
-    color, dot = pictures.COLORS[1], {"color": pictures.COLORS[0], "zorder": 3, "label": f"threshold {threshold:.3f}"}
+    color = pictures.COLORS[1]
     at = max(0, int(np.searchsorted(-found.thresholds, -threshold, side="right")) - 1)
     rate, recall, precision = found.false_positive_rate, found.recall, found.precision
     left.plot([0, 1], [0, 1], color=pictures.FAINT, lw=1, ls=":")
     left.plot(rate, recall, color=color, lw=2, label=f"AUROC {label_scores.auroc(found):.3f}")
-    left.scatter(rate[at], recall[at], **dot)
     left.set(xlim=(-0.02, 1.02), ylim=(0, 1.04), xlabel="false positive rate", ylabel="recall")
     left.set_title("ROC", loc="left", fontsize=11)
     area = label_scores.average_precision(found)
     right.step(recall, precision, where="pre", color=color, lw=2, label=f"average precision {area:.3f}")
-    right.scatter(recall[at], precision[at], **dot)
     right.set(xlim=(0, 1.04), ylim=(0, 1.04), xlabel="recall", ylabel="precision")
     right.set_title("precision and recall", loc="left", fontsize=11)
-    for axis in (left, right):
+    for axis, x, y in ((left, rate[at], recall[at]), (right, recall[at], precision[at])):
+        axis.scatter(x, y, color=pictures.COLORS[0], zorder=3, label=f"threshold {threshold:.3f}")
         axis.legend(frameon=False, loc="lower right" if axis is left else "lower left", fontsize=9)
     figure.savefig(path, dpi=110)
 

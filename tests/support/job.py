@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 
 from tests.support.emulator import ROOT
 
 ENTRYPOINTS = ROOT / "entrypoints"
+
+
+def generated(python: Path, folder: Path, kind: str, images: int) -> Path:
+    """The folder, filled with generated images for a kind of task."""
+    command = [python, "-m", "vision.samples", folder, "--kind", kind, "--images", str(images), "--seed", "7"]
+    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(ENTRYPOINTS)})
+    return folder
 
 
 class Job:
@@ -40,6 +48,28 @@ class Job:
         process = self.start(*arguments)
         out, err = process.communicate(timeout=timeout_s)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def interrupted(self, line: str, number: signal.Signals) -> subprocess.CompletedProcess[str]:
+        """Train, and send a signal when a line of its log begins so; what it printed after that."""
+        process = self.start()
+        assert process.stdout is not None
+        for printed in process.stdout:
+            if printed.startswith(line):
+                break
+        process.send_signal(number)
+        out, err = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def refused(self) -> str:
+        """Train, which must be refused: its error, told in the same words everywhere, and no model."""
+        done = self.run()
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert f"error: {self.failure.splitlines()[0]}" in done.stderr.splitlines()
+        assert "Traceback" not in done.stderr
+        assert "hint: " in done.stderr
+        assert str(self.base) not in self.failure
+        assert not any(self.base.joinpath("model").iterdir())
+        return self.failure
 
     @property
     def failure(self) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.job import ENTRYPOINTS, Job
+from tests.support.job import Job, generated
 
 TINY = {"epochs": "2", "img_size": "32", "batch_size": "8", "model": "resnet18"}
 
@@ -16,10 +14,7 @@ TINY = {"epochs": "2", "img_size": "32", "batch_size": "8", "model": "resnet18"}
 @pytest.fixture(scope="session")
 def bins(pytorch: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """30 generated bins with metadata and file_list.json."""
-    folder = tmp_path_factory.mktemp("samples") / "bins"
-    command = [pytorch, "-m", "vision.samples", folder, "--kind", "counting", "--images", "30", "--seed", "7"]
-    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(ENTRYPOINTS)})
-    return folder
+    return generated(pytorch, tmp_path_factory.mktemp("samples") / "bins", "counting", 30)
 
 
 @pytest.fixture(scope="session")

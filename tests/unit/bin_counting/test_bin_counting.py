@@ -67,14 +67,8 @@ def test_the_published_values_are_those_of_the_metrics(trained: tuple[Job, str])
 def test_a_stopped_run_resumed_ends_with_the_weights_of_one_that_was_not(job: Job, trained: tuple[Job, str]) -> None:
     whole, _ = trained
     job.configure(**TINY)
-    process = job.start()
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("epoch 1/2: loss"):
-            break
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 143, errors
+    stopped = job.interrupted("epoch 1/2: loss", signal.SIGTERM)
+    assert stopped.returncode == 143, stopped.stderr
     done = job.run()
     assert done.returncode == 0, done.stderr
     assert "resuming after epoch" in done.stdout

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.job import ENTRYPOINTS, Job
+from tests.support.job import Job, generated
 
 TINY = {"epochs": "2", "img_size": "32", "batch_size": "8", "model": "resnet18"}
 
@@ -16,10 +14,7 @@ TINY = {"epochs": "2", "img_size": "32", "batch_size": "8", "model": "resnet18"}
 @pytest.fixture(scope="session")
 def folders(pytorch: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 generated photographs in normal/ and anomalous/."""
-    folder = tmp_path_factory.mktemp("samples") / "cookies"
-    command = [pytorch, "-m", "vision.samples", folder, "--kind", "classification", "--images", "24", "--seed", "7"]
-    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(ENTRYPOINTS)})
-    return folder
+    return generated(pytorch, tmp_path_factory.mktemp("samples") / "folders", "classification", 24)
 
 
 @pytest.fixture(scope="session")

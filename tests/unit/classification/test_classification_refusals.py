@@ -15,18 +15,6 @@ from tests.unit.classification.conftest import TINY
 pytestmark = pytest.mark.pytorch
 
 
-def refused(job: Job) -> str:
-    """Run a job that must be refused; its error."""
-    done = job.run()
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert f"error: {job.failure.splitlines()[0]}" in done.stderr.splitlines()
-    assert "Traceback" not in done.stderr
-    assert "hint: " in done.stderr
-    assert str(job.base) not in job.failure
-    assert not any(job.base.joinpath("model").iterdir())
-    return job.failure
-
-
 @pytest.mark.parametrize(
     ("hyperparameters", "said"),
     [
@@ -43,7 +31,7 @@ def refused(job: Job) -> str:
 )
 def test_hyperparameters(job: Job, hyperparameters: dict[str, str], said: str) -> None:
     job.configure(**(TINY | hyperparameters))
-    assert said in refused(job)
+    assert said in job.refused()
 
 
 def damaged(job: Job, folders: Path, tmp_path: Path) -> Path:
@@ -59,12 +47,12 @@ def damaged(job: Job, folders: Path, tmp_path: Path) -> Path:
 def test_an_image_that_does_not_decode(job: Job, folders: Path, tmp_path: Path) -> None:
     image = damaged(job, folders, tmp_path) / "normal/0003.jpg"
     image.write_bytes(image.read_bytes()[:2000])
-    assert "image train/normal/0003.jpg does not decode" in refused(job)
+    assert "image train/normal/0003.jpg does not decode" in job.refused()
 
 
 def test_one_class_only(job: Job, folders: Path, tmp_path: Path) -> None:
     shutil.rmtree(damaged(job, folders, tmp_path) / "normal")
-    assert "are in one folder, train/anomalous" in refused(job)
+    assert "are in one folder, train/anomalous" in job.refused()
 
 
 def test_wrong_data_is_refused_before_torch_is_imported(job: Job, folders: Path, tmp_path: Path) -> None:
@@ -81,7 +69,7 @@ def test_several_hosts(job: Job) -> None:
     job.configure(**TINY)
     resources = {"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]}
     (job.base / "input/config/resourceconfig.json").write_text(json.dumps(resources))
-    assert "classification trains on one host, the job has 2" in refused(job)
+    assert "classification trains on one host, the job has 2" in job.refused()
 
 
 def test_images_of_every_mode_are_trained_on(job: Job, folders: Path, tmp_path: Path) -> None:

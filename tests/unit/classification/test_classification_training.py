@@ -69,13 +69,7 @@ def test_every_metric_line_is_caught_by_exactly_one_published_definition(trained
 def test_a_killed_run_resumed_ends_with_the_weights_of_one_that_was_not(job: Job, trained: tuple[Job, str]) -> None:
     whole, _ = trained
     job.configure(**TINY)
-    process = job.start()
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("epoch 1/2: loss"):
-            break
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
+    job.interrupted("epoch 1/2: loss", signal.SIGKILL)
     assert not job.model("metadata.json").exists()
     done = job.run()
     assert done.returncode == 0, done.stderr
@@ -89,15 +83,9 @@ def test_a_killed_run_resumed_ends_with_the_weights_of_one_that_was_not(job: Job
 
 def test_a_stopped_run_keeps_its_best_epoch(job: Job) -> None:
     job.configure(**(TINY | {"epochs": "500"}))
-    process = job.start()
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("epoch 1/500: loss"):
-            break
-    process.send_signal(signal.SIGTERM)
-    out, errors = process.communicate(timeout=60)
-    assert process.returncode == 143, errors
-    assert "stopped on request; epoch" in out
+    done = job.interrupted("epoch 1/500: loss", signal.SIGTERM)
+    assert done.returncode == 143, done.stderr
+    assert "stopped on request; epoch" in done.stdout
     assert json.loads(job.model("metadata.json").read_text())["threshold"] is not None
     assert not job.failure
 

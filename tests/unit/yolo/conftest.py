@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.job import ENTRYPOINTS, Job
+from tests.support.job import Job, generated
 
 TINY = {"epochs": "1", "img_size": "64", "batch_size": "8"}
 
@@ -16,10 +14,7 @@ TINY = {"epochs": "1", "img_size": "64", "batch_size": "8"}
 @pytest.fixture(scope="session")
 def cookies(pytorch: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 generated cookies with masks and a manifest."""
-    folder = tmp_path_factory.mktemp("samples") / "cookies"
-    command = [pytorch, "-m", "vision.samples", folder, "--images", "24", "--seed", "7"]
-    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(ENTRYPOINTS)})
-    return folder
+    return generated(pytorch, tmp_path_factory.mktemp("samples") / "cookies", "detection", 24)
 
 
 @pytest.fixture(scope="session")

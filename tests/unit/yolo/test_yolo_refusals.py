@@ -14,19 +14,6 @@ from tests.unit.yolo.conftest import TINY
 pytestmark = pytest.mark.pytorch
 
 
-def refused(job: Job) -> str:
-    """Run a job that must be refused; its error."""
-    done = job.run()
-    assert done.returncode == 2, done.stdout + done.stderr
-    first = job.failure.splitlines()[0]
-    assert f"error: {first}" in done.stderr.splitlines()
-    assert "Traceback" not in done.stderr
-    assert "hint: " in done.stderr
-    assert str(job.base) not in job.failure
-    assert not any(job.base.joinpath("model").iterdir())
-    return job.failure
-
-
 @pytest.mark.parametrize(
     ("hyperparameters", "said"),
     [
@@ -44,7 +31,7 @@ def refused(job: Job) -> str:
 )
 def test_hyperparameters(job: Job, hyperparameters: dict[str, str], said: str) -> None:
     job.configure(**(TINY | hyperparameters))
-    assert said in refused(job)
+    assert said in job.refused()
 
 
 def copy_of(cookies: Path, tmp_path: Path) -> tuple[Path, Path]:
@@ -67,7 +54,7 @@ def test_a_manifest_line_that_does_not_parse(cookies: Path, tmp_path: Path, pyto
     lines[4] = lines[4][:40]
     manifest.write_text("\n".join(lines) + "\n")
     job = damaged_job(tmp_path, pytorch, folder)
-    assert f"(train/{manifest.relative_to(folder)}:5)" in refused(job)
+    assert f"(train/{manifest.relative_to(folder)}:5)" in job.refused()
 
 
 def test_wrong_data_is_refused_before_torch_is_imported(tmp_path: Path, pytorch: Path) -> None:
@@ -85,7 +72,7 @@ def test_a_missing_image(cookies: Path, tmp_path: Path, pytorch: Path) -> None:
     folder, manifest = copy_of(cookies, tmp_path)
     reference = json.loads(manifest.read_text().splitlines()[2])["source-ref"]
     next(folder.rglob(Path(reference).name)).unlink()
-    failure = refused(damaged_job(tmp_path, pytorch, folder))
+    failure = damaged_job(tmp_path, pytorch, folder).refused()
     assert Path(reference).name in failure
     assert f"{manifest.name}:3" in failure
 
@@ -96,7 +83,7 @@ def test_a_truncated_image(cookies: Path, tmp_path: Path, pytorch: Path) -> None
     image = next(folder.rglob(Path(reference).name))
     image.write_bytes(image.read_bytes()[: image.stat().st_size // 2])
     job = damaged_job(tmp_path, pytorch, folder)
-    assert f"image train/{image.relative_to(folder)} does not decode" in refused(job)
+    assert f"image train/{image.relative_to(folder)} does not decode" in job.refused()
 
 
 def test_a_class_that_the_colour_map_lacks(cookies: Path, tmp_path: Path, pytorch: Path) -> None:
@@ -105,7 +92,7 @@ def test_a_class_that_the_colour_map_lacks(cookies: Path, tmp_path: Path, pytorc
     number = next(i for i, line in enumerate(lines) if '"#23A436"' in line)
     lines[number] = lines[number].replace("#23A436", "#0000ff")
     manifest.write_text("\n".join(lines) + "\n")
-    failure = refused(damaged_job(tmp_path, pytorch, folder))
+    failure = damaged_job(tmp_path, pytorch, folder).refused()
     assert f"{manifest.name}:{number + 1}" in failure
     assert "#23a436" in failure.lower()
 
@@ -114,4 +101,4 @@ def test_a_channel_without_images(tmp_path: Path, pytorch: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
     (folder / "train.manifest").write_text("")
-    assert "no images" in refused(damaged_job(tmp_path, pytorch, folder))
+    assert "no images" in damaged_job(tmp_path, pytorch, folder).refused()
