@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,9 +51,9 @@ class Hyperparameters:
     hidden: int = field(0, unit="width of a hidden layer of the head; 0: none", minimum=0)
     dropout: float = field(0.2, unit="share of the head's inputs", minimum=0.0, maximum=0.9)
     freeze: bool = field(False, help="train the head only, on features computed once; nothing is augmented then")
-    epochs: int = field(20, unit="passes over the training set", minimum=1)
+    epochs: int = field(12, unit="passes over the training set", minimum=1)
     batch_size: int = field(16, unit="images", minimum=2, recommended=(4, 256))
-    img_size: int = field(128, unit="pixels, side of the square input", minimum=32, multiple_of=32)
+    img_size: int = field(96, unit="pixels, side of the square input", minimum=32, multiple_of=32)
     learning_rate: float = field(0.001, unit="AdamW step size", minimum=1e-8, recommended=(1e-5, 0.1))
     weight_decay: float = field(0.02, unit="share of a step", minimum=0.0, maximum=1.0)
     fit: str = field("pad", choices=("pad", "squash"), help="how an image becomes square: grey borders, or stretched")
@@ -212,6 +213,8 @@ def evaluate(options: argparse.Namespace) -> None:
     with verbs.scratch_folder() as scratch:
         model = load_model(options.model, scratch)
         dataset = counting.load(options.data, options.manifest, max_count=max(map(int, model.classes)))
+        for note in dataset.notes:
+            print(f"note: {note}", file=sys.stderr)
         dataset = record.aligned(dataset, model.classes)
         print(json.dumps(evaluation(dataset, model.over(dataset)), indent=2))
 
