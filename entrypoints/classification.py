@@ -49,9 +49,9 @@ class Hyperparameters:
     """Dashes and underscores are equal; names of AWS's built-in algorithm are understood too (`training.names`)."""
 
     model: str = field("resnet18", choices=MODELS, help="architecture, of torchvision")
-    epochs: int = field(30, unit="passes over the training set", minimum=1)
+    epochs: int = field(12, unit="passes over the training set", minimum=1)
     batch_size: int = field(16, unit="images", minimum=1, recommended=(4, 256))
-    img_size: int = field(160, unit="pixels, side of the square input", minimum=32, multiple_of=32)
+    img_size: int = field(96, unit="pixels, side of the square input", minimum=32, multiple_of=32)
     learning_rate: float = field(0.001, unit="AdamW step size", minimum=1e-8, recommended=(1e-5, 0.01))
     weight_decay: float = field(0.02, unit="share of a step", minimum=0.0, maximum=1.0)
     fit: str = field("pad", choices=("pad", "squash"), help="how an image becomes square: grey borders, or stretched")

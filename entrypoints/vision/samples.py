@@ -207,7 +207,7 @@ def _mask_reference(file: str, colors: dict[str, dict[str, str]], job: str, inde
 
 KINDS = {
     "detection": (_cookies_with_masks, 96, MANIFEST),
-    "classification": (_cookies_by_class, 400, Path()),
+    "classification": (_cookies_by_class, 600, Path()),
     "counting": (_bins, 500, FILE_LIST),
 }
 """What fills the folder, how many images by default, and where the annotations stand."""
