@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from tests.support.job import Job
 from tests.unit.classification.conftest import TINY
@@ -70,16 +69,3 @@ def test_several_hosts(job: Job) -> None:
     resources = {"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]}
     (job.base / "input/config/resourceconfig.json").write_text(json.dumps(resources))
     assert "classification trains on one host, the job has 2" in job.refused()
-
-
-def test_images_of_every_mode_are_trained_on(job: Job, folders: Path, tmp_path: Path) -> None:
-    folder = damaged(job, folders, tmp_path)
-    for number, mode in enumerate(("L", "CMYK", "P", "RGBA", "I;16"), 1):
-        path = folder / f"normal/{number:04d}.jpg"
-        with Image.open(path) as image:
-            converted = image.convert("L").convert("I;16") if mode == "I;16" else image.convert(mode)
-        path.unlink()
-        converted.save(path.with_suffix(".tif"))
-    job.configure(**(TINY | {"epochs": "1"}))
-    done = job.run()
-    assert done.returncode == 0, done.stderr

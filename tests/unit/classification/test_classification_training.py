@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.support.emulator import ROOT
 from tests.support.job import Job
@@ -101,21 +102,6 @@ def test_a_finished_run_resumed_writes_its_artefacts_again(job: Job, trained: tu
     assert weights(job) == weights(whole)
 
 
-def test_names_of_the_built_in_algorithm_are_understood(job: Job, trained: tuple[Job, str]) -> None:
-    whole, _ = trained
-    job.configure(
-        mini_batch_size="8", image_shape="3,32,32", num_classes="2", num_training_samples="24", epochs="1",
-        use_pretrained_model="0", num_layers="18", learning_rate="0.001",
-    )  # fmt: skip
-    done = job.run()
-    assert done.returncode == 0, done.stderr
-    ours, theirs = (json.loads(one.model("metadata.json").read_text())["hyperparameters"] for one in (job, whole))
-    assert {name for name in ours if ours[name] != theirs[name]} == {
-        "epochs", "pretrained", "num_classes", "num_training_samples",
-    }  # fmt: skip
-    assert "random weights (pretrained=none)" in done.stdout
-
-
 def test_a_frozen_backbone_trains_the_head_of_given_weights(job: Job, trained: tuple[Job, str], pytorch: Path) -> None:
     earlier, _ = trained
     job.channel("pretrained", earlier.base / "model")
@@ -132,23 +118,37 @@ def test_a_frozen_backbone_trains_the_head_of_given_weights(job: Job, trained: t
     assert changed == "['fc']"
 
 
-def test_more_than_two_classes(job: Job, folders: Path, tmp_path: Path) -> None:
+def test_three_classes_of_images_of_every_mode_by_the_names_of_the_built_in_algorithm(
+    job: Job, folders: Path, tmp_path: Path
+) -> None:
     data = tmp_path / "three"
     for name, pattern in (
-        ("cracked", "anomalous/*[0-5].jpg"),
         ("broken", "anomalous/*[6-9].jpg"),
+        ("cracked", "anomalous/*[0-5].jpg"),
         ("whole", "normal/*"),
     ):
         (data / name).mkdir(parents=True)
         for path in folders.glob(pattern):
             (data / name / path.name).symlink_to(path)
+    for number, mode in enumerate(("L", "CMYK", "P", "RGBA", "I;16"), 1):
+        path = data / f"whole/{number:04d}.jpg"
+        with Image.open(path) as image:
+            converted = image.convert("L").convert("I;16") if mode == "I;16" else image.convert(mode)
+        path.unlink()
+        converted.save(path.with_suffix(".tif"))
     (job.base / "input/data/train").unlink()
     job.channel("train", data)
-    job.configure(**(TINY | {"epochs": "1", "model": "mobilenet_v3_small"}))
+    job.configure(
+        mini_batch_size="8", image_shape="3,32,32", num_classes="3", num_training_samples="24", epochs="1",
+        use_pretrained_model="0", num_layers="18", learning_rate="0.001",
+    )  # fmt: skip
     done = job.run()
     assert done.returncode == 0, done.stderr
+    assert "random weights (pretrained=none)" in done.stdout
+    metadata = json.loads(job.model("metadata.json").read_text())
+    assert (metadata["architecture"], metadata["input_size"], metadata["positive"]) == ("resnet18", [32, 32], None)
+    assert (metadata["hyperparameters"]["batch_size"], metadata["hyperparameters"]["num_classes"]) == (8, 3)
     best = json.loads(job.output("metrics.json").read_text())["best"]
     assert set(best["per_class"]) == {"broken", "cracked", "whole"}
     assert "validation:auroc" not in best
-    assert json.loads(job.model("metadata.json").read_text())["positive"] is None
     assert not job.output("roc.png").exists()
