@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from training.ultralytics_loop import AVERAGED_EPOCHS, averaging
+from training.averaging import EPOCHS, averaging
 
 
 def looks_back(batches: int, updates: int) -> float:
@@ -19,7 +19,7 @@ def test_the_first_updates_are_taken_as_they_are() -> None:
 
 @pytest.mark.parametrize("batches", [1, 7, 1000])
 def test_later_it_covers_some_epochs(batches: int) -> None:
-    assert looks_back(batches, 10**6) == pytest.approx(AVERAGED_EPOCHS * batches)
+    assert looks_back(batches, 10**6) == pytest.approx(EPOCHS * batches)
 
 
 def test_on_a_large_set_it_covers_what_ultralytics_covers() -> None:
