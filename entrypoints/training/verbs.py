@@ -32,6 +32,10 @@ class Model(Protocol):
         `confidence` is the lowest score reported; None takes the model's own.
         """
 
+
+class Traceable(Model, Protocol):
+    """A model that torch can write as it is."""
+
     def export(self, path: Path) -> None:
         """Write TorchScript."""
 
@@ -42,7 +46,7 @@ Load = Callable[[Path, Path], Model]
 
 def table(
     name: str,
-    load: Load,
+    load: Callable[[Path, Path], Traceable],
     train: Callable[[Environment, Any], None],
     evaluate: Callable[[argparse.Namespace], None],
 ) -> dict[str, Verb]:
@@ -52,7 +56,7 @@ def table(
         "serve": Verb(lambda _: serve(name, load), "answer /ping and /invocations"),
         "predict": Verb(partial(predict, load), "predictions of images as JSON", predict_arguments),
         "evaluate": Verb(evaluate, "metrics on a data set as JSON", evaluate_arguments),
-        "export": Verb(partial(export, load), "TorchScript for other runtimes", export_arguments),
+        "export": Verb(partial(export, load), "TorchScript for other runtimes", torchscript_arguments),
     }
 
 
@@ -91,7 +95,7 @@ def labelled_set(options: argparse.Namespace, classes: list[str]) -> Dataset:
     return record.aligned(formats.load_labels(options.data, prefer=options.manifest), classes)
 
 
-def export(load: Load, options: argparse.Namespace) -> None:
+def export(load: Callable[[Path, Path], Traceable], options: argparse.Namespace) -> None:
     """Write the model as TorchScript beside its metadata.json; print the path."""
     target = options.out / "model.torchscript"
     with scratch_folder() as scratch:
@@ -133,9 +137,13 @@ def evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--manifest", default="", help="annotation file inside it, when it holds several")
 
 
-def export_arguments(parser: argparse.ArgumentParser) -> None:
+def torchscript_arguments(parser: argparse.ArgumentParser) -> None:
     _model_arguments(parser)
-    parser.add_argument("out", type=Path, help="folder to write model.onnx or model.torchscript to")
+    parser.add_argument("out", type=Path, help="folder to write the model to")
+
+
+def export_arguments(parser: argparse.ArgumentParser) -> None:
+    torchscript_arguments(parser)
     parser.add_argument("--format", choices=("onnx", "torchscript"), default="onnx", help="onnx needs the package onnx")
 
 

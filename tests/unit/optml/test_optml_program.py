@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local.jobs.container import catches_sigterm
+from local.jobs.container import hears_sigterm
 
 
 def first_line(text: str) -> str:
@@ -335,11 +335,11 @@ def test_as_process_1_the_verb_runs_in_a_child_with_a_group_of_its_own(init_job:
     assert (process.returncode, out, err) == (0, f"{process.pid} True\n", "")
 
 
-def test_as_process_1_it_shows_that_it_catches_sigterm(init_job: Any) -> None:
+def test_as_process_1_it_shows_that_it_hears_sigterm(init_job: Any) -> None:
     """The emulator sends none before: the kernel would drop it."""
     process = init_job.start("while not stop_requested(): time.sleep(0.05)")
     deadline = time.monotonic() + 60
-    while not catches_sigterm(process.pid):
+    while not hears_sigterm(process.pid):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.terminate()
