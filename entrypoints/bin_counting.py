@@ -104,7 +104,6 @@ def read_data(env: Environment, hp: Hyperparameters) -> tuple[Dataset, Dataset]:
     """The training and the validation set of the job's channels."""
     from vision import counting
 
-    env.one_host("bin_counting")
     return counting.load_sets(
         env.channels,
         max_count=hp.max_count,

@@ -106,7 +106,6 @@ def read_data(env: Environment, hp: Hyperparameters) -> tuple[Dataset, Dataset]:
     """The training and the validation set of the job's channels."""
     from vision import classification
 
-    env.one_host("classification")
     sets = classification.load_sets(
         env.channels,
         manifest=hp.manifest,

@@ -95,13 +95,6 @@ class Environment:
             )
         return path
 
-    def one_host(self, program: str) -> None:
-        """Refuse a job of several hosts, for a program that trains on one."""
-        if len(self.hosts) > 1:
-            raise Refusal(
-                f"{program} trains on one host, the job has {len(self.hosts)}", "set ResourceConfig.InstanceCount to 1"
-            )
-
 
 def base_dir(environ: Mapping[str, str] = os.environ) -> Path:
     """The folder that stands for `/opt/ml`."""

@@ -68,4 +68,4 @@ def test_several_hosts(job: Job) -> None:
     job.configure(**TINY)
     resources = {"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]}
     (job.base / "input/config/resourceconfig.json").write_text(json.dumps(resources))
-    assert "classification trains on one host, the job has 2" in job.refused()
+    assert "classification trains on one host, and the job has 2" in job.refused()
