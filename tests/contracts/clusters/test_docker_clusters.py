@@ -28,7 +28,18 @@ def test_hosts_that_cannot_all_be_had_leave_none_behind(containers: DockerRuns, 
 
 def test_the_hosts_of_two_jobs_do_not_meet(containers: DockerRuns, start: Callable[..., Cloud]) -> None:
     cloud = start(containers)
-    show = "import time; print('at', socket.gethostbyname('algo-2'), flush=True); time.sleep(600)"
+    show = """
+        import time
+        def address():
+            try:
+                return socket.gethostbyname('algo-2')
+            except OSError:
+                return None
+        while not address():
+            time.sleep(0.1)
+        print('at', address(), flush=True)
+        time.sleep(600)
+    """
     for name in ("here", "there"):
         on_each(cloud, name, show)
     for name in ("here", "there"):
