@@ -56,7 +56,10 @@ def train(
         ),
     ] = None,
     instance_count: Annotated[
-        int | None, typer.Option(min=1, max=MOST_HOSTS, help="Hosts that share the work, on this machine. Default: 1.")
+        int | None,
+        typer.Option(
+            min=1, max=MOST_HOSTS, help="Hosts that share the work; here they share this machine too. Default: 1."
+        ),
     ] = None,
     max_runtime: Annotated[
         int | None,

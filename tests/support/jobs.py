@@ -15,7 +15,7 @@ from tests.support.runners import Runs
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 BUCKET = "jobs"
-PATIENCE_S = 120
+PATIENCE_S = 240
 
 
 class Jobs:
