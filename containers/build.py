@@ -53,9 +53,10 @@ def build(wanted: list[str]) -> int:
     check_engine()
     environ = {**os.environ, **choices()}
     plan = read_plan(wanted, environ)
-    if any(stack(name, target) == "pytorch" and name.startswith("train-cpu") for name, target in plan.items()):
-        environ |= torch_cpu.variables(environ, say)
-    plan = read_plan(wanted, environ)
+    for_cpu = any(stack(name, target) == "pytorch" for name, target in plan.items() if name.startswith("train-cpu"))
+    if for_cpu and (chosen := torch_cpu.variables(environ, say)):
+        environ |= chosen
+        plan = read_plan(wanted, environ)
     check_disk(plan)
     environ |= choose_base(plan) | runtime_roots(plan)
     started = time.monotonic()

@@ -58,7 +58,7 @@ def test_it_is_registered_as_make_golden_registers_it(checkout: Checkout) -> Non
     assert (checkout.folder / "entrypoints/programs.json").read_text() == before
     assert {SHORT, LONG, "yolo"} <= set(json.loads(before)["programs"])
     bake_file = (checkout.folder / "docker-bake.hcl").read_text()
-    assert {f"train-cpu:{SHORT}", f"train-gpu:{LONG}"} <= set(bake_file.replace(chr(34), " ").split())
+    assert {f"train-cpu:{SHORT}", f"train-gpu:{LONG}"} <= set(bake_file.replace('"', " ").split())
 
 
 def test_its_image_is_built_and_trains(checkout: Checkout, engine: Any, tmp_path: Path) -> None:
