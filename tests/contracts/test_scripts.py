@@ -30,6 +30,12 @@ print("ready", flush=True)
 time.sleep(600)
 """
 
+# In one write: unbuffered, print writes its arguments one by one, and the lines of two ranks that start together mix.
+SAY_RANK = """
+import os, sys
+sys.stdout.write(f"rank {os.environ['RANK']} of {os.environ['WORLD_SIZE']}\\n")
+"""
+
 
 @pytest.fixture(autouse=True)
 def _scripts_run_here(runs: Runs, request: pytest.FixtureRequest) -> None:
@@ -74,7 +80,7 @@ def test_torchrun_starts_the_ranks_of_a_host(cloud: Cloud) -> None:
     bring(
         cloud,
         "ranks",
-        "import os; print('rank', os.environ['RANK'], 'of', os.environ['WORLD_SIZE'])",
+        SAY_RANK,
         HyperParameters=ranks,
     )
     said = {line for line in cloud.completed("ranks") if line.startswith("rank ")}
