@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from local.jobs import artefacts, channels, metrics, reasons, workdir
+from local.jobs import artefacts, channels, metrics, programs, reasons, sources, workdir
 from local.jobs.backend import Backend, Host, Launch, Runnable, wanted
 from local.jobs.checkpoints import STORAGE_ERRORS, CheckpointSync, sync_of
 from local.jobs.cluster import Cluster, Failure
@@ -102,6 +102,8 @@ class Run:
         journal.note(f'image "{asked.image}": {runnable.description}, run by the {backend.name} backend')
         if job.recorded:
             journal.note(f"recorded, but without effect here: {', '.join(job.recorded)}")
+        if asked.script and programs.is_ours(asked.image):
+            sources.check(job.request["HyperParameters"], self._services.objects)
         interface = backend.interface if len(self._hosts) > 1 else workdir.INTERFACE
         for host in self._hosts:
             workdir.build(host.base, job.request, host.name, interface)

@@ -101,6 +101,11 @@ class ProgramTable:
         return program if program and image in program.images else None
 
 
+def is_ours(image: str) -> bool:
+    """Whether a TrainingImage is one of ours by its name, or one of AWS's that ours stands for."""
+    return bool(IMAGE.fullmatch(image) or frameworks.stand_in(image))
+
+
 def _check_scripts() -> None:
     """ValidationException if no environment for users' own scripts can be made here."""
     try:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.jobs import BUCKET, Cloud
 from tests.support.runners import Runs
-from tests.support.scripts import bring, require
+from tests.support.scripts import archive, bring, require
 
 TELL = """
 import json, os, sys
@@ -101,4 +101,26 @@ def test_a_missing_archive_is_refused_by_its_address(cloud: Cloud) -> None:
     gone = f"s3://{BUCKET}/code/none.tar.gz"
     hyperparameters = {"sagemaker_program": "train.py", "sagemaker_submit_directory": gone}
     cloud.create_on("sourceless", "drydock/train-cpu:script", HyperParameters=hyperparameters)
-    assert f"there is no source archive {gone}" in cloud.ended("sourceless")["FailureReason"]
+    assert_refused_first(cloud, "sourceless", f"there is no source archive {gone}")
+
+
+def test_a_script_that_is_not_in_its_archive_is_refused_with_what_is(cloud: Cloud) -> None:
+    where = f"s3://{BUCKET}/code/misnamed/sourcedir.tar.gz"
+    bring(cloud, "misnamed", TELL, HyperParameters={"sagemaker_program": "tarin.py"})
+    assert_refused_first(cloud, "misnamed", f"there is no tarin.py in {where} (it holds: train.py). Set")
+
+
+def test_an_archive_cut_short_is_refused_by_its_address(cloud: Cloud) -> None:
+    cloud.client("s3").put_object(Bucket=BUCKET, Key="code/cut.tar.gz", Body=archive(train_py=TELL)[:100])
+    where = f"s3://{BUCKET}/code/cut.tar.gz"
+    hyperparameters = {"sagemaker_program": "train.py", "sagemaker_submit_directory": where}
+    cloud.create_on("cut", "drydock/train-cpu:script", HyperParameters=hyperparameters)
+    assert_refused_first(cloud, "cut", "the source archive is truncated or no .tar.gz")
+
+
+def assert_refused_first(cloud: Cloud, job: str, reason: str) -> None:
+    """The job failed for that reason before its data was fetched or anything of it ran."""
+    described = cloud.ended(job)
+    assert described["TrainingJobStatus"] == "Failed"
+    assert reason in described["FailureReason"]
+    assert [entry["Status"] for entry in described["SecondaryStatusTransitions"]] == ["Starting", "Failed"]

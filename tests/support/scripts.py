@@ -44,9 +44,10 @@ def archive(**files: str) -> bytes:
 def bring(cloud: Cloud, name: str, script: str, image: str = IMAGE, **members: Any) -> None:
     """A job that runs a script; values of HyperParameters are JSON-encoded, as the SDK does."""
     cloud.client("s3").put_object(Bucket=BUCKET, Key=f"code/{name}/sourcedir.tar.gz", Body=archive(train_py=script))
-    hyperparameters = members.pop("HyperParameters", {}) | {
+    source = {
         "sagemaker_program": "train.py",
         "sagemaker_submit_directory": f"s3://{BUCKET}/code/{name}/sourcedir.tar.gz",
     }
+    hyperparameters = source | members.pop("HyperParameters", {})
     encoded = {key: json.dumps(value) for key, value in hyperparameters.items()}
     cloud.create_on(name, image, HyperParameters=encoded, **members)
