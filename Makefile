@@ -15,9 +15,13 @@ IMAGES ?=
 YES ?=
 TESTS ?= tests
 TARGET ?=
+JOBS ?= 2
 
 # the Python of an environment, made first if it is missing: $(call in,dev) -m pytest
 in = PYTHONPATH=.:entrypoints "$$(python3 -m local.environments $(1))"
+
+# files of tests run beside each other, since most wait for what they started; in AWS one after the other
+side-by-side = $(if $(TARGET),,-n $(JOBS) --dist loadfile)
 
 # a program that an environment brings: $(call bin,dev,hadolint) Dockerfile
 bin = "$$(dirname "$$(python3 -m local.environments $(1))")/$(2)"
@@ -45,8 +49,8 @@ down: ## stop it
 check: ## look at this machine: what Drydock needs, what is missing, how to mend it
 	@./drydock check
 
-test: ## run the tests; TESTS=<path> for a part; TESTS=tests/contracts TARGET=aws in your AWS account
-	@$(call in,dev) -m pytest $(TESTS) -m "not slow" $(if $(TARGET),--target $(TARGET))
+test: ## run the tests, JOBS=2 files at once; TESTS=<path> for a part; TESTS=tests/contracts TARGET=aws in your AWS account
+	@$(call in,dev) -m pytest $(TESTS) -m "not slow" $(side-by-side) $(if $(TARGET),--target $(TARGET))
 
 lint: ## ruff, mypy --strict and hadolint; the programs are checked in their own environment
 	@$(call in,dev) -m ruff check . && $(call in,dev) -m ruff format --check .
@@ -85,7 +89,7 @@ aws-clean: ## remove what aws-setup and push made; printed first; YES=1 does not
 	@./drydock aws clean $(if $(YES),--yes)
 
 verify: ## every test at its full size
-	@$(call in,dev) -m pytest tests
+	@$(call in,dev) -m pytest tests $(side-by-side)
 
 clean: ## remove environments, emulator state, runs and caches
 	@./drydock down 2>/dev/null || true

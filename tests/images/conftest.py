@@ -104,6 +104,6 @@ def build(engine: Any, built: Callable[[str], Any]) -> Iterator[Callable[..., st
 @pytest.fixture
 def doctor(tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: Any) -> Iterator[Doctor]:
     yield Doctor(tmp_path, capsys)
-    left = {"all": True, "filters": {"label": "drydock.doctor"}}
-    assert engine.containers.list(**left) == []
-    assert engine.networks.list(filters={"label": "drydock.doctor"}) == []
+    mine = {"label": f"drydock.doctor={os.getpid()}"}
+    assert engine.containers.list(all=True, filters=mine) == []
+    assert engine.networks.list(filters=mine) == []

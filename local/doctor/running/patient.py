@@ -1,5 +1,6 @@
 """A container that is looked at: started as SageMaker starts it, waited for within limits, and always removed."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from local.jobs.container import hears_sigterm
 from local.jobs.engine import Engine, RefusedError, asked_to, if_it_can
 
 LABEL = "drydock.doctor"
+"""Of the containers and networks that a doctor makes; its value is the doctor's process."""
 LOOK_S = 0.1
 _LAST_LINES = 2
 _LONGEST_LINE = 300
@@ -96,7 +98,7 @@ def started(
             image,
             list(command),
             user=way.user or None,
-            labels={LABEL: "1"},
+            labels={LABEL: str(os.getpid())},
             healthcheck={"test": ["NONE"]},
             use_config_proxy=False,
             host_config={
@@ -128,7 +130,7 @@ def closed_network(engine: Engine) -> Iterator[str]:
     """A network that this machine reaches and that leads nowhere, until the block ends."""
     name = f"drydock-doctor-{time.time_ns()}"
     with asked_to("make a network"):
-        engine.api.create_network(name, driver="bridge", internal=True, labels={LABEL: "1"})
+        engine.api.create_network(name, driver="bridge", internal=True, labels={LABEL: str(os.getpid())})
     try:
         yield name
     finally:
