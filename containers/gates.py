@@ -14,16 +14,16 @@ import re
 import struct
 import sys
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from containers import elf
+from local.doctor import elf
 
 TABLE = Path(__file__).resolve().parent / "targets.json"
-_PE_MACHINES = {0x14C: "i386", 0x8664: "amd64", 0xAA64: "arm64"}
-_WHEEL_MACHINES = {"x86_64": "amd64", "amd64": "amd64", "win32": "i386", "i686": "i386", "aarch64": "arm64"}
+_PE_MACHINES = {0x14C: "386", 0x8664: "amd64", 0xAA64: "arm64"}
+_WHEEL_MACHINES = {"x86_64": "amd64", "amd64": "amd64", "win32": "386", "i686": "386", "aarch64": "arm64"}
 _MODULE = re.compile(r"\.cpython-(\d)(\d+)[-.][^/]*so$")
 
 _VENDOR = re.compile(
@@ -38,8 +38,8 @@ File = tuple[str, bytes]
 class Target:
     machine: str
     python: str
-    floors: dict[str, str]
-    """Newest version of a library's symbols there: `GLIBC` to `2.31`."""
+    floors: dict[str, elf.Version]
+    """Newest version of a library's symbols there: `GLIBC` to 2.31."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def targets() -> dict[str, Target]:
     rows = json.loads(TABLE.read_text(encoding="utf-8"))["targets"]
-    return {name: Target(row["machine"], row["python"], row["floors"]) for name, row in rows.items()}
+    return {name: Target(row["machine"], row["python"], _floors(row["floors"])) for name, row in rows.items()}
 
 
 def files(path: str) -> Iterator[File]:
@@ -107,19 +107,18 @@ def check(file: File, target: Target) -> Iterator[Finding]:
     path, content = file
     if _VENDOR.search(path):
         yield Finding("vendor", path, "CUDA and TensorRT are the device's own, our layers bring none")
-    try:
-        read = elf.read(content)
-    except elf.NotWholeError as error:
-        yield Finding("damaged", path, str(error))
+    facts = elf.read(lambda at, size: content[at : at + size])
+    if content.startswith(elf.MAGIC) and (facts is None or len(content) < facts.size_bytes):
+        yield Finding("damaged", path, f"not a whole ELF file, {len(content)} bytes")
         return
-    machines = [read.machine] if read else list(_other_machines(path, content))
+    machines = [facts.machine] if facts else list(_other_machines(path, content))
     for machine in machines:
         if machine != target.machine:
             yield Finding("machine", path, f"made for {machine}, not for {target.machine}")
     module = _MODULE.search(path)
     if module and (version := f"{module[1]}.{module[2]}") != target.python:
         yield Finding("python", path, f"a module of Python {version}, not of {target.python}")
-    yield from (Finding("symbol", path, fault) for fault in _too_new(read.needs if read else (), target))
+    yield from (Finding("symbol", path, fault) for fault in _too_new(facts.needs if facts else {}, target))
 
 
 def _other_machines(path: str, content: bytes) -> Iterator[str]:
@@ -134,17 +133,15 @@ def _other_machines(path: str, content: bytes) -> Iterator[str]:
         yield from {machine for tag in tags for name, machine in _WHEEL_MACHINES.items() if tag.endswith(name)}
 
 
-def _too_new(needs: Iterable[str], target: Target) -> Iterator[str]:
-    for need in needs:
-        library, _, version = need.partition("_")
-        version = {"ABI_DT_RELR": "2.36"}.get(version, version)
-        floor = target.floors.get(library)
-        if floor and re.fullmatch(r"[\d.]+", version) and _order(version) > _order(floor):
-            yield f"needs {need}, the target has up to {library}_{floor}"
+def _too_new(needs: Mapping[str, elf.Version], target: Target) -> Iterator[str]:
+    for library, version in needs.items():
+        floor = target.floors[library]
+        if version > floor:
+            yield f"needs {library}_{elf.dotted(version)}, the target has up to {library}_{elf.dotted(floor)}"
 
 
-def _order(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+def _floors(rows: Mapping[str, str]) -> dict[str, elf.Version]:
+    return {library: tuple(map(int, version.split("."))) for library, version in rows.items()}
 
 
 def _of_tar(stream: IO[bytes]) -> Iterator[File]:

@@ -38,6 +38,7 @@ ARG PYTHON
 ARG ROOT=/mnt/root
 RUN --mount=type=bind,from=rootfs,target=/mnt/root \
     --mount=type=bind,source=containers,target=/mnt/drydock/containers \
+    --mount=type=bind,source=local/doctor/elf.py,target=/mnt/drydock/local/doctor/elf.py \
     PYTHONPATH=/mnt/drydock python -m containers.gates --python "$PYTHON" "$TARGET" $ROOT /out \
  && python /mnt/drydock/containers/train/sbom.py "drydock-$TARGET" /out/usr/share/doc/drydock $ROOT /out \
  && { test "$PYTHON" != 3.11 || python -m compileall -qq -j 0 --invalidation-mode unchecked-hash -s /out /out || true; } \

@@ -1,7 +1,7 @@
 """What an ELF file needs and gives, read through its program headers (ELF specification, LSB symbol versioning).
 
 Only a few ranges of the file are read, by offset: a shared object of 2 GB that streams past cannot be sought in, and
-one without section headers loads as well as any.
+one without section headers loads as well as any. Standard library only: the gates of containers/ read with it too.
 """
 
 import struct
@@ -21,7 +21,9 @@ ReadAt = Callable[[int, int], bytes]
 _LOAD, _DYNAMIC, _INTERPRETER = 1, 2, 3
 _NEEDED, _STRINGS, _SONAME = 1, 5, 14
 _NEEDS_AT, _NEEDS_COUNT, _GIVES_AT, _GIVES_COUNT = 0x6FFFFFFE, 0x6FFFFFFF, 0x6FFFFFFC, 0x6FFFFFFD
-_FAMILIES = ("GLIBC", "GLIBCXX")
+_FAMILIES = ("GLIBC", "GLIBCXX", "CXXABI")
+_MEANT = {"GLIBC_ABI_DT_RELR": "GLIBC_2.36"}
+"""A version without a number: that of the first library which has it."""
 _LONGEST_NAME = 512
 
 
@@ -32,13 +34,15 @@ class Elf:
     machine: str
     kind: int
     """EXECUTABLE, SHARED, or another e_type."""
+    size_bytes: int
+    """Where the last of what its head tells of ends; a smaller file is cut off."""
     interpreter: str = ""
     """The dynamic loader that an executable asks for."""
     soname: str = ""
     needed: tuple[str, ...] = ()
     """Names of the libraries it is linked with."""
     needs: dict[str, Version] = field(default_factory=dict)
-    """The newest version of GLIBC and of GLIBCXX that a symbol of it needs."""
+    """The newest version of GLIBC, GLIBCXX and CXXABI that a symbol of it needs."""
     gives: dict[str, Version] = field(default_factory=dict)
     """The newest versions that it defines itself, as libc and libstdc++ do."""
 
@@ -73,9 +77,11 @@ class _File:
         self._wide = head[4] == 2
         self._order = "<" if head[5] == 1 else ">"
         self._kind, self._machine = self._unpack("HH", head, 16)
-        at = self._unpack("Q", head, 32) if self._wide else self._unpack("I", head, 28)
-        size, count = self._unpack("HH", head, 54 if self._wide else 42)
-        self.segments = [self._segment(at[0] + index * size) for index in range(count)]
+        at, sections = self._unpack("QQ", head, 32) if self._wide else self._unpack("II", head, 28)
+        size, count, each, many = self._unpack("HHHH", head, 54 if self._wide else 42)
+        self.segments = [self._segment(at + index * size) for index in range(count)]
+        ends = [offset + length for _, offset, _, length in self.segments]
+        self._size_bytes = max([at + size * count, sections + each * many if sections else 0, *ends])
 
     def facts(self) -> Elf:
         machine = MACHINES.get(self._machine, f"machine {self._machine}")
@@ -87,13 +93,14 @@ class _File:
             elif kind == _INTERPRETER:
                 interpreter = self._read_at(offset, size).rstrip(b"\0").decode(errors="replace")
         if not tags.get(_STRINGS):
-            return Elf(machine, self._kind, interpreter)
+            return Elf(machine, self._kind, self._size_bytes, interpreter)
         strings = self._offset(tags[_STRINGS][0])
         names = [self._string(strings + at) for at in tags.get(_NEEDED, ())]
         sonames = [self._string(strings + at) for at in tags.get(_SONAME, ())]
         return Elf(
             machine,
             self._kind,
+            self._size_bytes,
             interpreter,
             "".join(sonames[:1]),
             tuple(names),
@@ -155,7 +162,7 @@ class _File:
 def _newest(names: Iterator[str]) -> dict[str, Version]:
     newest: dict[str, Version] = {}
     for name in names:
-        family, _, number = name.rpartition("_")
+        family, _, number = _MEANT.get(name, name).rpartition("_")
         if family in _FAMILIES and number.replace(".", "").isdigit():
             version = tuple(map(int, number.split(".")))
             newest[family] = max(newest.get(family, ()), version)

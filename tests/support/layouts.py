@@ -130,11 +130,13 @@ def elf(
     soname: str = "",
     lead: int = 0,
     padding: int = 0,
+    wide: bool = True,
 ) -> bytes:
     """A shared object of headers and tables only: ``needs`` names libraries with the versions wanted of each.
 
-    ``lead`` bytes lie before its tables, ``padding`` between them and its dynamic section.
+    ``lead`` bytes lie before its tables, ``padding`` between them and its dynamic section. Not ``wide`` is 32 bits.
     """
+    word, head_bytes, segment_bytes, tag_bytes = ("Q", 64, 56, 16) if wide else ("I", 52, 32, 8)
     strings = bytearray(b"\0")
 
     def string(text: str) -> int:
@@ -152,23 +154,27 @@ def elf(
     for number, name in enumerate(gives, 1):
         following = 0 if number == len(gives) else 28
         verdef += struct.pack("<HHHHIII", 1, 0, number, 1, 0, 20, following) + struct.pack("<II", string(name), 0)
-    tables_at = 64 + 2 * 56 + lead
+    tables_at = head_bytes + 2 * segment_bytes + lead
     need_at = tables_at + len(strings)
     def_at = need_at + len(verneed)
     dynamic_at = def_at + len(verdef) + padding
     tags += [(5, tables_at), (10, len(strings))]
     tags += [(0x6FFFFFFE, need_at), (0x6FFFFFFF, len(wanted))] if wanted else []
     tags += [(0x6FFFFFFC, def_at), (0x6FFFFFFD, len(gives))] if gives else []
-    dynamic = b"".join(struct.pack("<QQ", *tag) for tag in [*tags, (0, 0)])
+    dynamic = b"".join(struct.pack(f"<{word}{word}", *tag) for tag in [*tags, (0, 0)])
     end = dynamic_at + len(dynamic)
-    head = (
-        b"\x7fELF\x02\x01\x01"
-        + bytes(9)
-        + struct.pack("<HHIQQQIHHHHHH", 3, machine, 1, 0, 64, 0, 0, 64, 56, 2, 0, 0, 0)
-    )
-    segments = struct.pack("<IIQQQQQQ", 1, 5, 0, 0, 0, end, end, 4096)
-    segments += struct.pack("<IIQQQQQQ", 2, 6, dynamic_at, dynamic_at, dynamic_at, len(dynamic), len(dynamic), 8)
+    sizes = (0, head_bytes, segment_bytes, 2, 0, 0, 0)
+    head = b"\x7fELF" + bytes((2 if wide else 1, 1, 1)) + bytes(9)
+    head += struct.pack(f"<HHI{word * 3}IHHHHHH", 3, machine, 1, 0, head_bytes, 0, *sizes)
+    segments = _segment(wide, 1, 5, 0, end, 4096) + _segment(wide, 2, 6, dynamic_at, len(dynamic), tag_bytes // 2)
     return head + segments + bytes(lead) + bytes(strings + verneed + verdef) + bytes(padding) + dynamic
+
+
+def _segment(wide: bool, kind: int, flags: int, at: int, size: int, align: int) -> bytes:
+    """A program header of what lies at one place in file and memory."""
+    if wide:
+        return struct.pack("<IIQQQQQQ", kind, flags, at, at, at, size, size, align)
+    return struct.pack("<IIIIIIII", kind, at, at, at, size, size, flags, align)
 
 
 def base(machine: int = AMD64, glibc: str = "2.36") -> Layer:

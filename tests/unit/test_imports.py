@@ -34,6 +34,12 @@ def ids(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+BARE = ("local.environments", "local.installer", "local.uv", "local.doctor.elf")
+"""Modules of the emulator that run on a bare interpreter too."""
+BUILDING = [*sorted((ROOT / "containers").glob("*.py")), *(ROOT / f"{name.replace('.', '/')}.py" for name in BARE)]
+PACKAGES = {"local", "local.doctor"}
+
+
 @pytest.mark.parametrize("path", sources("entrypoints/optml"), ids=ids)
 def test_optml_imports_the_standard_library_only(path: Path) -> None:
     assert {top for top, _ in imported(path)} <= set(sys.stdlib_module_names) | {"optml", "_typeshed"}
@@ -68,6 +74,18 @@ def test_local_starts_programs_and_never_imports_them(path: Path) -> None:
         "compile",
     }
     assert not {name for top, name in imported(path) if top in FRAMEWORKS | programs}
+
+
+@pytest.mark.parametrize("path", BUILDING, ids=ids)
+def test_what_builds_images_runs_on_a_bare_interpreter(path: Path) -> None:
+    for top, name in imported(path):
+        assert top in {*sys.stdlib_module_names, "containers"} or name.startswith(BARE) or name in PACKAGES, name
+
+
+def test_only_the_check_of_this_machine_imports_what_builds_images() -> None:
+    """The emulator's image brings none of it."""
+    importing = {ids(path) for path in sources("local") if any(top == "containers" for top, _ in imported(path))}
+    assert importing == {"local/cli/check.py"}
 
 
 def test_one_file_imports_ultralytics() -> None:

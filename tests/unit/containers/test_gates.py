@@ -11,50 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from containers import elf, gates
+from containers import gates
+from tests.support import layouts
 from tests.support.emulator import ROOT
-
-ARM64, AMD64 = 183, 62
-
-
-def library(machine: int = ARM64, needs: tuple[str, ...] = ("GLIBC_2.17",), wide: bool = True) -> bytes:
-    """A shared object that needs symbols of such versions from one library."""
-    strings = b"\0" + b"".join(name.encode() + b"\0" for name in needs)
-    offsets = [strings.index(name.encode() + b"\0") for name in needs]
-    head = 64 if wide else 52
-    verneed = struct.pack("<HHIII", 1, len(needs), 0, 16, 0)
-    for index, offset in enumerate(offsets):
-        verneed += struct.pack("<IHHII", 0, 0, 2, offset, 16 if index + 1 < len(offsets) else 0)
-    table = head + len(strings) + len(verneed)
-    layout = "<IIQQQQIIQQ" if wide else "<IIIIIIIIII"
-    sections = struct.pack(layout, *[0] * 10)
-    sections += struct.pack(layout, 0, 3, 0, 0, head, len(strings), 0, 0, 1, 0)
-    sections += struct.pack(layout, 0, 0x6FFFFFFE, 0, 0, head + len(strings), len(verneed), 1, 1, 4, 0)
-    ident = b"\x7fELF" + bytes([2 if wide else 1, 1, 1]) + bytes(9)
-    if wide:
-        header = struct.pack("<HHIQQQIHHHHHH", 3, machine, 1, 0, 0, table, 0, 64, 0, 0, 64, 3, 0)
-    else:
-        header = struct.pack("<HHIIIIIHHHHHH", 3, machine, 1, 0, 0, table, 0, 52, 0, 0, 40, 3, 0)
-    return ident + header + strings + verneed + sections
+from tests.support.layouts import AMD64, ARM64
 
 
-@pytest.mark.parametrize("wide", [True, False])
-def test_reads_machine_and_needed_versions(wide: bool) -> None:
-    content = library(ARM64, ("GLIBC_2.17", "GLIBCXX_3.4.21"), wide)
-    assert elf.read(content) == elf.Elf("arm64", ("GLIBCXX_3.4.21", "GLIBC_2.17"))
-
-
-def test_reads_this_interpreter_as_binutils_would() -> None:
-    found = elf.read(Path(sys.executable).resolve().read_bytes())
-    assert found is not None
-    assert found.machine in elf.MACHINES.values()
-
-
-def test_other_files_are_none_and_cut_ones_are_refused() -> None:
-    assert elf.read(b"#!/bin/sh\n") is None
-    for length in range(5, len(library()) - 1, 7):
-        with pytest.raises(elf.NotWholeError):
-            elf.read(library()[:length])
+def library(machine: int = ARM64, needs: tuple[str, ...] = ("GLIBC_2.17",)) -> bytes:
+    """A shared object that needs symbols of such versions."""
+    return layouts.elf(machine, {"libx.so.1": needs})
 
 
 @pytest.mark.parametrize(
@@ -65,7 +30,11 @@ def test_other_files_are_none_and_cut_ones_are_refused() -> None:
          "symbol: lib/x.so: needs GLIBC_2.32, the target has up to GLIBC_2.31"),
         ("lib/x.so", library(needs=("GLIBCXX_3.4.29",)),
          "symbol: lib/x.so: needs GLIBCXX_3.4.29, the target has up to GLIBCXX_3.4.28"),
-        ("lib/x.so", library()[:40], "damaged: lib/x.so: not a whole ELF file"),
+        ("lib/x.so", library(needs=("GLIBC_ABI_DT_RELR",)),
+         "symbol: lib/x.so: needs GLIBC_2.36, the target has up to GLIBC_2.31"),
+        ("lib/x.so", library(needs=("CXXABI_1.3.13",)),
+         "symbol: lib/x.so: needs CXXABI_1.3.13, the target has up to CXXABI_1.3.12"),
+        ("lib/x.so", library()[:40], "damaged: lib/x.so: not a whole ELF file, 40 bytes"),
         ("p/_c.cpython-310-aarch64-linux-gnu.so", library(), "a module of Python 3.10, not of 3.8"),
         ("lib/libnvinfer.so.8", library(), "vendor: lib/libnvinfer.so.8: CUDA and TensorRT are the device's own"),
         ("bin/x.exe", b"MZ" + bytes(58) + struct.pack("<I", 64) + b"PE\0\0" + struct.pack("<H", 0x8664) + bytes(20),
@@ -81,6 +50,12 @@ def test_a_planted_file_is_found(tmp_path: Path, name: str, content: bytes, find
     assert code == 1
     assert finding in said
     assert len(said.splitlines()) == 1
+
+
+def test_a_file_that_is_cut_anywhere_is_found() -> None:
+    whole, target = library(), gates.targets()["jetpack-5"]
+    for length in range(4, len(whole)):
+        assert [finding.code for finding in gates.check(("x.so", whole[:length]), target)] == ["damaged"], length
 
 
 def test_a_symbol_at_the_floor_passes(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.doctor import elf, window
+from tests.support import layouts
 
 LIBRARIES = sorted(Path(sysconfig.get_path("platlib")).rglob("*.so"))[:40]
 
@@ -33,8 +34,23 @@ def test_real_libraries_are_read_as_readelf_reads_them() -> None:
 
         assert facts is not None, path
         assert list(facts.needed) == re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)
-        for family in ("GLIBC", "GLIBCXX"):
+        assert 0 < facts.size_bytes <= path.stat().st_size
+        for family in ("GLIBC", "GLIBCXX", "CXXABI"):
             assert facts.needs.get(family, ()) == newest(needs, family), path
+
+
+@pytest.mark.parametrize("wide", [True, False], ids=["64 bits", "32 bits"])
+def test_machine_and_versions_are_read(wide: bool) -> None:
+    needs = {"libc.so.6": ["GLIBC_2.4", "GLIBC_2.17"], "libstdc++.so.6": ["GLIBCXX_3.4.21", "CXXABI_ARM_1.3.3"]}
+    data = layouts.elf(layouts.ARM64, needs, ["GLIBC_2.36", "GLIBC_ABI_DT_RELR"], "libx.so.1", wide=wide)
+
+    facts = elf.read(lambda at, size: data[at : at + size])
+
+    assert facts is not None
+    assert (facts.machine, facts.soname, facts.needed) == ("arm64", "libx.so.1", tuple(needs))
+    assert facts.needs == {"GLIBC": (2, 17), "GLIBCXX": (3, 4, 21)}
+    assert facts.gives == {"GLIBC": (2, 36)}
+    assert facts.size_bytes == len(data)
 
 
 @pytest.mark.parametrize("data", [b"\x7fELF", b"\x7fELF" + bytes(200), b"\x7fELF\x02\x01" + b"\xff" * 300])
