@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Dict, Mapping, Protocol
+from typing import Dict, Mapping, Protocol, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,11 @@ class Session(Protocol):
     """Name and version of what runs it."""
     shape: tuple[int, ...]
     """Of the one input."""
+    outputs: Sequence[str]
+    """Names of what it answers with, in its own order."""
 
     def predict(self, array: Tensor) -> Outputs:
-        """The model's outputs for one input; Refusal for an input of another shape."""
+        """The model's outputs for one input; Refusal for an input of another shape, and where it cannot be run."""
 
 
 def load(path: Path, threads: int | None = None) -> Session:
@@ -39,6 +41,8 @@ def load(path: Path, threads: int | None = None) -> Session:
 
     Raises Refusal for a file that cannot be run: missing, truncated, of a kind or with operators not known here.
     """
+    if threads is not None and threads < 1:
+        raise Refusal(f"--threads is {threads}", "give a number of threads, 1 or more")
     if path.suffix not in TOOLCHAINS:
         raise Refusal(f"nothing here runs {path.name} ({path})", f"give one of: {', '.join(TOOLCHAINS)}")
     if not path.is_file():

@@ -34,6 +34,10 @@ class Detector:
             raise Refusal(f"metadata.json lacks or misstates what a compiled detector needs: {error}", _HINT) from error
         self.session = session
         self._size = (width, height)
+        if "detections" not in session.outputs:
+            raise Refusal(
+                f"the model's outputs are {', '.join(session.outputs)}, and a compiled detector's is detections", _HINT
+            )
         if session.shape != (1, 3, height, width):
             raise Refusal(
                 f"metadata.json says that the input is {(1, 3, height, width)}, the model takes {session.shape}", _HINT
@@ -45,6 +49,10 @@ class Detector:
         `confidence` is the lowest score reported; None takes the model's own.
         """
         return self.found(self.session.predict(self.prepare(image)), image, confidence)
+
+    def warm_up(self) -> None:
+        """Run once on nothing, so that a model that cannot be run is refused before it is said to be ready."""
+        self.session.predict(np.zeros(self.session.shape, np.float32))
 
     def prepare(self, image: Array) -> Tensor:
         """The input (1, 3, H, W) in 0..1 of an image `(H, W, 3)`."""

@@ -14,6 +14,8 @@ from runtimes import Outputs, Session, Tensor
 
 LOWEST_SCORE = 1e-3
 """Detections below it are noise, and in no order that two machines share."""
+MOST = 1e9
+"""The largest difference that is told, so that the report stays JSON."""
 _RECORD = "record the answers of this model: verify MODEL_DIR GOLDEN --record IMAGE…"
 
 
@@ -36,6 +38,8 @@ def compare(path: Path, session: Session) -> dict[str, Any]:
     arrays = _read(path)
     differences: dict[str, float] = {}
     count = sum(name.endswith("/input") for name in arrays)
+    if not count:
+        raise Refusal(f"{path} holds no recorded answers", _RECORD)
     for index in range(count):
         given = arrays.pop(f"{index}/input")
         prefix = f"{index}/"
@@ -46,7 +50,7 @@ def compare(path: Path, session: Session) -> dict[str, Any]:
         "runtime": session.runtime,
         "inputs": count,
         "differences": differences,
-        "largest_difference": max(differences.values(), default=float("inf")),
+        "largest_difference": max(differences.values()),
     }
 
 
@@ -56,6 +60,9 @@ def _differences(recorded: Outputs, found: Outputs) -> dict[str, float]:
             f"the model's outputs are {', '.join(found)}, the recorded ones {', '.join(recorded)}",
             _RECORD,
         )
+    for name, value in found.items():
+        if value.shape != recorded[name].shape:
+            raise Refusal(f"the model's {name} are {value.shape}, the recorded ones {recorded[name].shape}", _RECORD)
     values: dict[str, float] = {}
     rows = [name for name in ("detections", "coefficients") if name in recorded]
     if rows:
@@ -73,13 +80,15 @@ def _of_rows(recorded: Tensor, found: Tensor) -> float:
     for one, other in (sides, sides[::-1]):
         for row in one[one[:, 4] > lowest]:
             near = _relative(row[None], other).max(axis=1)
-            largest = max(largest, float(near.min(initial=np.inf)))
+            largest = max(largest, float(near.min(initial=MOST)))
     return largest
 
 
 def _relative(recorded: Tensor, found: Tensor) -> NDArray[np.float64]:
-    difference = np.abs(found.astype(np.float64) - recorded)
-    return np.asarray(difference / np.maximum(1.0, np.abs(recorded)))
+    """What is no number differs by MOST, from another such too: a model that answers NaN is not right."""
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(found.astype(np.float64) - recorded) / np.maximum(1.0, np.abs(recorded))
+    return np.asarray(np.minimum(np.nan_to_num(difference, nan=MOST), MOST))
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -90,4 +99,4 @@ def _read(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError as error:
         raise Refusal(f"there is no {path.name} ({path})", _RECORD) from error
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise Refusal(f"{path} holds no recorded answers: {error}", "copy the file again") from error
+        raise Refusal(f"{path} holds no recorded answers, it is no whole .npz file", "copy the file again") from error

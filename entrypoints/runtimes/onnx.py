@@ -14,6 +14,7 @@ from optml.errors import Refusal
 from runtimes import Outputs, Tensor
 
 _AGAIN = "copy the file again, or export it again: yolo.py export MODEL_DIR OUT"
+_FIXED = "export it for one image of a fixed size: yolo.py export MODEL_DIR OUT"
 _NEWER = "export it for an older opset, or use an image with a newer ONNX Runtime"
 _FAULTS = (
     (r"Protobuf parsing failed|does not have a graph", "is no whole ONNX model", _AGAIN),
@@ -30,8 +31,8 @@ _FAULTS = (
     (r"Opset (\d+) is under development.* till opset (\d+)", "has opset {0}; {runtime} reads up to {1}", _NEWER),
     (r"IR version: (\d+), max supported IR version: (\d+)", "has ONNX IR {0}; {runtime} reads up to {1}", _NEWER),
 )
-_ERROR = 3
-"""ONNX Runtime's severity; below it are remarks on the machine that it runs on."""
+_FATAL = 4
+"""ONNX Runtime's severity: what is below it is raised as well, or a remark on the machine that it runs on."""
 
 
 class OnnxSession:
@@ -43,11 +44,12 @@ class OnnxSession:
         shapes = ", ".join(f"{item.name} {item.type} {item.shape}" for item in inputs)
         fixed = len(inputs) == 1 and all(isinstance(side, int) for side in inputs[0].shape)
         if not fixed or inputs[0].type != "tensor(float)":
-            raise Refusal(f"the model's input is not one float tensor of fixed shape, but {shapes} ({path})", _AGAIN)
+            raise Refusal(f"the model's input is not one float tensor of fixed shape, but {shapes} ({path})", _FIXED)
         self.shape = tuple(inputs[0].shape)
+        self.outputs = tuple(item.name for item in session.get_outputs())
         self._input = inputs[0].name
-        self._outputs = [item.name for item in session.get_outputs()]
         self._session = session
+        self._path = path
 
     def predict(self, array: Tensor) -> Outputs:
         if array.shape != self.shape or array.dtype != np.float32:
@@ -55,14 +57,19 @@ class OnnxSession:
                 f"the input is {array.dtype} {array.shape}; the model takes float32 {self.shape}",
                 "give the model what its metadata.json says",
             )
-        return dict(zip(self._outputs, self._session.run(self._outputs, {self._input: array})))
+        try:
+            found = self._session.run(self.outputs, {self._input: array})
+        except Exception as error:
+            fault = f"{self.runtime} loads {self._path.name} and cannot run it: {str(error)[:300]} ({self._path})"
+            raise Refusal(fault, _AGAIN) from error
+        return dict(zip(self.outputs, found))
 
 
 def load(path: Path, threads: int | None = None) -> OnnxSession:
     """See runtimes.load."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
-    options.log_severity_level = _ERROR
+    options.log_severity_level = _FATAL
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,18 @@ def small(folder: Path, opset: int = 17, operator: str = "Relu", ir_version: int
     onnx.save(model, str(folder / "model.onnx"))
     (folder / "metadata.json").write_text(json.dumps(METADATA))
     return folder
+
+
+def change(folder: Path, action: Callable[[Any], object]) -> None:
+    """Do something to the graph of a model folder."""
+    model = onnx.load(str(folder / "model.onnx"))
+    action(model.graph)
+    onnx.save(model, str(folder / "model.onnx"))
+
+
+def weights(name: str, shape: tuple[int, ...], value: float = 0.0) -> Any:
+    """A tensor of one value."""
+    return numpy_helper.from_array(np.full(shape, value, np.float32), name)
 
 
 def picture(path: Path, width: int = 60, height: int = 40) -> Path:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.support import compiled
@@ -133,16 +134,60 @@ def for_another_runtime(model: Path) -> str:
     return "nothing here runs model.engine"
 
 
+def of_any_batch(model: Path) -> str:
+    compiled.change(model, lambda graph: setattr(graph.input[0].type.tensor_type.shape.dim[0], "dim_param", "N"))
+    return "the model's input is not one float tensor of fixed shape, but images tensor(float) ['N', 3, 32, 32]"
+
+
+def without_detections(model: Path) -> str:
+    def rename(graph: Any) -> None:
+        graph.output[0].name = graph.node[-1].output[0] = "output0"
+
+    compiled.change(model, rename)
+    return "the model's outputs are output0, and a compiled detector's is detections"
+
+
+def of_layers_that_do_not_fit(model: Path) -> str:
+    compiled.change(model, lambda graph: graph.initializer[1].CopyFrom(compiled.weights("w2", (6, 4, 3, 3))))
+    return "loads model.onnx and cannot run it: "
+
+
 @pytest.mark.parametrize(
     "damage",
     [cut, empty, gone, of_an_unknown_operator, of_an_unknown_opset, of_an_unknown_format, of_another_size,
-     not_compiled, for_another_runtime],
+     not_compiled, for_another_runtime, of_any_batch, without_detections, of_layers_that_do_not_fit],
 )  # fmt: skip
 def test_a_damaged_model_is_refused(running: Path, small: Path, picture: Path, damage: Callable[[Path], str]) -> None:
     said = damage(small)
     done = run(running, "runtime.py", "predict", small, picture)
     assert said in error(done)
     assert "Traceback" not in done.stderr
+
+
+def test_a_server_is_not_ready_with_a_model_that_cannot_run(running: Path, small: Path, tmp_path: Path) -> None:
+    said = of_layers_that_do_not_fit(small)
+    job = Job(tmp_path / "ml", running, "runtime.py")
+    job.environ = {"SAGEMAKER_BIND_TO_PORT": "0"}
+    for path in small.iterdir():
+        (job.base / "model" / path.name).write_bytes(path.read_bytes())
+    process = job.start("serve")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert said in err
+
+
+def test_answers_that_are_no_numbers_are_not_right(running: Path, small: Path, picture: Path) -> None:
+    golden = small / "golden.npz"
+    assert run(running, "runtime.py", "verify", small, golden, "--record", picture).returncode == 0
+    compiled.change(small, lambda graph: graph.initializer[3].CopyFrom(compiled.weights("nudge", (1, 6, 1), np.nan)))
+    done = run(running, "runtime.py", "verify", small, golden)
+    assert "the model's answers differ from golden.npz" in error(done)
+    assert json.loads(done.stdout)["largest_difference"] > 1
+
+
+@pytest.mark.parametrize("threads", ["0", "-2"])
+def test_no_threads_are_refused(running: Path, small: Path, threads: str) -> None:
+    assert f"--threads is {threads}" in error(run(running, "runtime.py", "bench", small, "--threads", threads))
 
 
 def test_there_is_no_training(running: Path) -> None:
@@ -152,7 +197,15 @@ def test_there_is_no_training(running: Path) -> None:
 def test_a_golden_file_that_is_none_is_refused(running: Path, small: Path, tmp_path: Path) -> None:
     assert "there is no gone.npz" in error(run(running, "runtime.py", "verify", small, tmp_path / "gone.npz"))
     (tmp_path / "text.npz").write_text("text")
-    assert "holds no recorded answers" in error(run(running, "runtime.py", "verify", small, tmp_path / "text.npz"))
+    assert "it is no whole .npz file" in error(run(running, "runtime.py", "verify", small, tmp_path / "text.npz"))
+    answer = {"0/input": np.zeros((1, 3, SIDE, SIDE), np.float32), "0/detections": np.zeros((1, ROWS, 5), np.float32)}
+    for arrays, said in (
+        ({}, "holds no recorded answers"),
+        (answer, f"the model's detections are (1, {ROWS}, 6), the recorded ones (1, {ROWS}, 5)"),
+        (answer | {"0/input": answer["0/input"][..., 1:]}, "the model takes float32 (1, 3, 32, 32)"),
+    ):
+        np.savez(tmp_path / "other.npz", **arrays)
+        assert said in error(run(running, "runtime.py", "verify", small, tmp_path / "other.npz"))
 
 
 def error(done: subprocess.CompletedProcess[str]) -> str:
