@@ -3,7 +3,8 @@
 #
 # Bytecode is made where the target has the Python of the machine that builds.
 #
-#   base ─┬─ wheels ── gated ─┬─ packages (two folders of files; FROM scratch)
+#   base ─┬─ wheels ── gated ─┬─ packages (three folders of files; FROM scratch)
+#         ├─ library ─────────┤
 #         └─ program ─────────┘
 FROM base AS wheels
 ARG PLATFORM
@@ -32,6 +33,18 @@ COPY LICENSE /out/usr/share/doc/drydock/
 RUN { test "$PYTHON" != 3.11 || python -m compileall -qq -j 0 --invalidation-mode unchecked-hash -s /out /out/opt/program; } \
  && find /out -exec touch --no-dereference --date @0 {} +
 
+# Debian's packages make the bytecode of Python's own library when they are configured, which an unpacked root never is;
+# without it every start reads all of that library as text.
+FROM base AS library
+ARG PYTHON
+ARG ROOT=/mnt/root
+RUN --mount=type=bind,from=rootfs,target=/mnt/root \
+    mkdir -p /out/usr/lib && from="$ROOT/usr/lib/python$PYTHON" \
+ && { test "$PYTHON" != 3.11 || test -z "$ROOT" || test ! -d "$from" || cp -r "$from" /out/usr/lib/; } \
+ && python -m compileall -qq -j 0 --invalidation-mode unchecked-hash -s /out /out \
+ && find /out ! -type d ! -name '*.pyc' -delete && find /out -type d -empty -delete && mkdir -p /out \
+ && find /out -exec touch --no-dereference --date @0 {} +
+
 FROM wheels AS gated
 ARG TARGET
 ARG PYTHON
@@ -46,4 +59,5 @@ RUN --mount=type=bind,from=rootfs,target=/mnt/root \
 
 FROM scratch AS packages
 COPY --from=gated /out /packages
+COPY --from=library /out /library
 COPY --from=program /out /program

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import precision, rebuild, starts
+from tests.bench import cold, precision, rebuild, starts
 from tests.support import emulator as emulators
 from tests.support.emulator import ROOT, Emulator
 
@@ -36,6 +36,7 @@ def main() -> int:
         starts.main(Path(folder))
     precision.main()
     rebuild.main()
+    cold.main()
     return 0
 
 

@@ -136,7 +136,7 @@ def test_the_sizes_of_its_layers_are_printed(built: Callable[[str], Any]) -> Non
     table = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     assert table[0] == "| image | layer | MB |"
     assert [row.split("|")[2].strip() for row in table[2:]] == [
-        "ADD rootfs.tar /", "COPY /packages /", "COPY /program /", "**all**",
+        "ADD rootfs.tar /", "COPY /library /", "COPY /packages /", "COPY /program /", "**all**",
     ]  # fmt: skip
 
 
