@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import uuid
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("image")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: sys.exit(128 + number))  # so that run() gets to clean up
     try:
         check(options.image)
         return run(options.image, options.command, options.cpu, options.limit, options.mount)
@@ -68,16 +71,18 @@ def check(image: str, handlers: Path = HANDLERS) -> None:
 
 
 def has_handler(handlers: Path = HANDLERS) -> bool:
-    """Whether the kernel starts arm64 programs, also in containers (flag F: it holds the emulator open)."""
-    for path in handlers.glob("*"):
-        try:
-            text = path.read_text() if path.name != "register" else ""
-        except OSError:
-            continue
-        flags = next((line[7:] for line in text.splitlines() if line.startswith("flags: ")), "")
-        if text.startswith("enabled") and _MAGIC in text and "F" in flags:
-            return True
-    return False
+    """Whether the kernel starts arm64 programs, also in containers."""
+    return any(is_handler(path) for path in handlers.glob("*"))
+
+
+def is_handler(path: Path) -> bool:
+    """Whether a file of binfmt_misc is an enabled handler of arm64 programs with flag F: it holds the emulator open."""
+    try:
+        text = path.read_text() if path.name != "register" else ""
+    except OSError:
+        return False
+    flags = next((line[7:] for line in text.splitlines() if line.startswith("flags: ")), "")
+    return text.startswith("enabled") and _MAGIC in text and "F" in flags
 
 
 def run(image: str, command: Sequence[str], cpu: str, limit_s: float, mounts: Sequence[str] = ()) -> int:

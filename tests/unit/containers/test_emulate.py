@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,16 @@ def test_one_that_hangs_is_ended_and_removed(docker: Path) -> None:
     asked = (docker / "asked").read_text().splitlines()
     name = asked[1].split("--name ")[1].split()[0]
     assert asked[-1] == f"rm --force --volumes {name}"
+
+
+@pytest.mark.skipif(not emulate.has_handler(), reason="no handler for arm64 programs here: .ci/engine registers one")
+def test_one_that_is_stopped_leaves_no_container(docker: Path) -> None:
+    environ = {**os.environ, "PATH": f"{docker}:/usr/bin:/bin", "ARCHITECTURE": "arm64"}
+    command = [sys.executable, "-m", "containers.emulate", "some/image", "verify"]
+    with subprocess.Popen(command, cwd=ROOT, env=environ) as process:
+        while "--name " not in (asked := (docker / "asked").read_text() if (docker / "asked").exists() else ""):
+            time.sleep(0.02)
+        process.terminate()
+        assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    name = asked.split("--name ")[1].split()[0]
+    assert (docker / "asked").read_text().splitlines()[-1] == f"rm --force --volumes {name}"
