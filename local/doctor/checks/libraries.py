@@ -1,6 +1,7 @@
 """DD6xx: whether what is compiled in the image fits the processor, the image's own system, and a named device."""
 
 import posixpath
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -68,6 +69,7 @@ _SIBLINGS = {"amd64": {"386"}, "arm64": {"arm"}}
 _SYSTEM = ("lib/", "lib64/", "usr/lib/", "usr/lib64/", "bin/", "sbin/", "usr/bin/", "usr/sbin/")
 _PACKAGES = ("dist-packages/", "site-packages/")
 _PROVIDERS = {"GLIBC": "libc.so.6", "GLIBCXX": "libstdc++.so.6"}
+_VERSIONED = re.compile(r"\.so\.\d[\d.]*$")
 _DRIVER = ("libcuda.so", "libnvidia", "libnvcuvid", "libnvoptix", "linux-vdso", "libEGL_nvidia", "libnvdla", "libnvrm")
 """Brought by the NVIDIA container runtime."""
 
@@ -146,11 +148,20 @@ def _is_system(path: str) -> bool:
 
 def _not_there(image: Image, objects: dict[str, Elf]) -> Iterator[Finding]:
     there = {posixpath.basename(path) for path, _ in image.files} | {facts.soname for facts in objects.values()}
+    linked = {name for facts in objects.values() for name in facts.needed}
     wanted: defaultdict[str, list[str]] = defaultdict(list)
     for path, facts in objects.items():
-        for name in facts.needed:
+        for name in facts.needed if not _is_spare(path, facts, linked) else ():
             if name not in there and not name.startswith(_DRIVER):
                 wanted[name].append(f"/{path}")
     if wanted:
         listed = [f"{name} (for {some(paths[:1])})" for name, paths in sorted(wanted.items())]
         yield NOT_THERE.found(f"{len(wanted)} libraries that compiled files are linked with are absent", some(listed))
+
+
+def _is_spare(path: str, facts: Elf, linked: set[str]) -> bool:
+    """Whether a package's library is none that its modules are linked with: its name has a version, as for linking,
+    and nothing is. Vendors' plug-ins are so (NVIDIA's for InfiniBand, MPI, EFA), tried by name and done without.
+    """
+    named = {posixpath.basename(path), facts.soname}
+    return bool(_VERSIONED.search(path)) and any(folder in path for folder in _PACKAGES) and not named & linked

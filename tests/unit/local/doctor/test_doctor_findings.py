@@ -120,6 +120,18 @@ def test_a_library_is_held_against_the_device_not_the_image(doctor: Doctor) -> N
     assert doctor.codes(image, "--device", "graviton", "--for", "serve") == ["DD202"]
 
 
+def test_a_plug_in_that_nothing_is_linked_with_may_lack_its_libraries(doctor: Doctor) -> None:
+    """NVIDIA's wheels bring them for InfiniBand and MPI; what a module is linked with, or loads as its own, counts."""
+    packages = "opt/venv/lib/python3.11/site-packages/nvidia/"
+    plug_in = {f"{packages}transport_ucx.so.6": linked_with("libucp.so.0", "UCP_1")}
+
+    assert doctor.codes(WELL.with_layer(plug_in)) == []
+    linked = plug_in | {f"{packages}module.abi3.so": File(elf(needs={"transport_ucx.so.6": []}))}
+    assert doctor.codes(WELL.with_layer(linked)) == ["DD606"]
+    assert doctor.codes(WELL.with_layer({f"{packages}libown.so": linked_with("libgomp.so.1", "GOMP_1")})) == ["DD606"]
+    assert doctor.codes(WELL.with_layer({"usr/lib/libown.so.1": linked_with("libgomp.so.1", "GOMP_1")})) == ["DD606"]
+
+
 def test_ten_gibibytes_are_too_many_for_serverless_inference(doctor: Doctor, tmp_path: Path) -> None:
     """The layer is a hole in a file, which takes no space."""
     layout = layouts.oci(tmp_path / "layout", WELL.with_layer({"big": File(b"big")}), compress=False)
