@@ -86,11 +86,13 @@ def is_handler(path: Path) -> bool:
 
 
 def run(image: str, command: Sequence[str], cpu: str, limit_s: float, mounts: Sequence[str] = ()) -> int:
-    """The exit code of the command. Output is passed on."""
+    """The exit code of the command. Output is passed on. Raises CannotEmulateError for a wrong limit or mount."""
     name = f"drydock-emulated-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     words = ["docker", "run", "--rm", "--name", name, "--platform", "linux/arm64", "--env", f"QEMU_CPU={cpu}"]
     words += ["--network", "none", "--read-only", "--cpuset-cpus", str(min(os.sched_getaffinity(0)))]
-    words += [f"--volume={mount}:ro" for mount in mounts]
+    words += [_volume(mount) for mount in mounts]
+    if limit_s <= 0:
+        raise CannotEmulateError(f"--limit is {limit_s:g} s", "give a number of seconds above 0")
     try:
         return subprocess.run([*words, image, *command], timeout=limit_s, check=False).returncode
     except subprocess.TimeoutExpired:
@@ -100,6 +102,16 @@ def run(image: str, command: Sequence[str], cpu: str, limit_s: float, mounts: Se
         return TIMED_OUT
     finally:  # a crash under QEMU leaves its container hanging, which outlives the client
         subprocess.run(["docker", "rm", "--force", "--volumes", name], capture_output=True, check=False)
+
+
+def _volume(mount: str) -> str:
+    """The engine would make a folder that is not there, and take a relative one for a volume's name."""
+    folder, _, path = mount.rpartition(":")
+    if not (folder and path.startswith("/")):
+        raise CannotEmulateError(f"--mount is {mount!r}", "give FOLDER:PATH, as in --mount model:/model")
+    if not Path(folder).exists():
+        raise CannotEmulateError(f"there is no {folder} to mount at {path}", "check --mount FOLDER:PATH")
+    return f"--volume={Path(folder).resolve()}:{path}:ro"
 
 
 if __name__ == "__main__":

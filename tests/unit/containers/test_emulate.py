@@ -90,6 +90,23 @@ def test_one_that_hangs_is_ended_and_removed(docker: Path) -> None:
 
 
 @pytest.mark.skipif(not emulate.has_handler(), reason="no handler for arm64 programs here: .ci/engine registers one")
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--limit", "0"], "error: --limit is 0 s"),
+        (["--mount", "nowhere:/model"], "error: there is no nowhere to mount at /model"),
+        (["--mount", "tests"], "error: --mount is 'tests'"),
+        (["--mount", "tests:model"], "error: --mount is 'tests:model'"),
+    ],
+)
+def test_wrong_limits_and_mounts(docker: Path, arguments: list[str], says: str) -> None:
+    done = ask(docker, "arm64", *arguments, "some/image", "verify")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{says}\n\nhint: ")
+    assert "run " not in (docker / "asked").read_text()
+
+
+@pytest.mark.skipif(not emulate.has_handler(), reason="no handler for arm64 programs here: .ci/engine registers one")
 def test_one_that_is_stopped_leaves_no_container(docker: Path) -> None:
     environ = {**os.environ, "PATH": f"{docker}:/usr/bin:/bin", "ARCHITECTURE": "arm64"}
     command = [sys.executable, "-m", "containers.emulate", "some/image", "verify"]
