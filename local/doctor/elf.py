@@ -118,6 +118,8 @@ class _File:
                 name, step = self._unpack("II", self._read_at(entry + 8, 8), 0)
                 yield self._string(strings + name)
                 entry += step
+            if not following:
+                return  # the last, whatever the count says
             at += following
 
     def _gives(self, tags: dict[int, list[int]], strings: int) -> Iterator[str]:
@@ -126,6 +128,8 @@ class _File:
         for _ in range(tags.get(_GIVES_COUNT, [0])[0] if at else 0):
             first, following = self._unpack("II", self._read_at(at + 12, 8), 0)
             yield self._string(strings + self._unpack("I", self._read_at(at + first, 4), 0)[0])
+            if not following:
+                return  # the last, whatever the count says
             at += following
 
     def _segment(self, at: int) -> tuple[int, int, int, int]:

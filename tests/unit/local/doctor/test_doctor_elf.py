@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import struct
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -56,3 +57,15 @@ def test_machine_and_versions_are_read(wide: bool) -> None:
 @pytest.mark.parametrize("data", [b"\x7fELF", b"\x7fELF" + bytes(200), b"\x7fELF\x02\x01" + b"\xff" * 300])
 def test_a_broken_file_has_no_facts(data: bytes) -> None:
     assert elf.read(lambda at, size: data[at : at + size]) is None
+
+
+def test_a_table_that_says_it_never_ends_is_read_once() -> None:
+    data = bytearray(layouts.elf(needs={"libc.so.6": ["GLIBC_2.17"]}, gives=["GLIBC_2.36"]))
+    for tag in (0x6FFFFFFF, 0x6FFFFFFD):  # DT_VERNEEDNUM, DT_VERDEFNUM
+        at = data.index(struct.pack("<QQ", tag, 1)) + 8
+        data[at : at + 8] = b"\xff" * 8
+
+    facts = elf.read(lambda at, size: bytes(data[at : at + size]))
+
+    assert facts is not None
+    assert (facts.needs, facts.gives) == ({"GLIBC": (2, 17)}, {"GLIBC": (2, 36)})
