@@ -64,7 +64,7 @@ def _detector(folder: Path) -> Path | None:
 
 def _first_line() -> float:
     started = time.perf_counter()
-    command = ["docker", "run", "--rm", "--network", "none", IMAGE, "python3", "-c", "print('hello')"]
+    command = [*_run(_free_port()), IMAGE, "python3", "-c", "print('hello')"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -77,8 +77,7 @@ def _first_line() -> float:
 def _first_answer(model: Path, picture: bytes) -> float:
     """Seconds from the call of `docker run` to the whole answer to the first request, sent as soon as one is taken."""
     name, port = f"drydock-bench-{uuid.uuid4().hex[:8]}", _free_port()
-    command = ["docker", "run", "--rm", "--read-only", "--name", name, "--publish", f"127.0.0.1:{port}:8080"]
-    command += ["--volume", f"{model}:/opt/ml/model:ro", IMAGE, "serve"]
+    command = [*_run(port), "--name", name, "--volume", f"{model}:/opt/ml/model:ro", IMAGE, "serve"]
     started = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -89,6 +88,10 @@ def _first_answer(model: Path, picture: bytes) -> float:
             return time.perf_counter() - started
         finally:
             _docker("rm", "--force", name)
+
+
+def _run(port: int) -> list[str]:
+    return ["docker", "run", "--rm", "--read-only", "--publish", f"127.0.0.1:{port}:8080"]
 
 
 def _answers(port: int, picture: bytes) -> bool:
