@@ -110,8 +110,7 @@ def read_data(env: Environment, hp: Hyperparameters) -> tuple[Dataset, Dataset]:
     from vision import detection
 
     return detection.load_sets(
-        env.channel("train"),
-        env.channels.get("validation"),
+        env.channels,
         manifest=hp.manifest,
         fraction=hp.validation_fraction,
         seed=hp.seed,

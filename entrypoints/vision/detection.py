@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from optml.errors import Refusal
 from vision import formats, sets
+from vision.folder import Folder
 from vision.record import Dataset
 
 
 def load_sets(
-    train: Path, validation: Path | None, *, manifest: str, fraction: float, seed: int, split_file: Path, masks: bool
+    channels: Mapping[str, Path], *, manifest: str, fraction: float, seed: int, split_file: Path, masks: bool
 ) -> tuple[Dataset, Dataset]:
-    """The sets of a job, checked; what the readers noticed is printed.
+    """The sets of a job from its channels, checked; what the readers noticed is printed.
+
+    `train_annotation` and `validation_annotation` hold a JSON file for each image in `train` and `validation`, as AWS's
+    built-in algorithm has them.
 
     Without a validation channel: the parts that the data set itself names, else a seeded, stratified `fraction` of it;
     either way it is written to `split_file`. `manifest` chooses the annotation file of each channel that holds
     several; `masks` refuses boxes.
     """
-    parts = sets.load(
-        train, validation, sets.Reader(formats.load, formats.annotation_files), manifest, fraction, seed, split_file
-    )
+
+    def load(path: Path, prefer: str, channel: str) -> Dataset:
+        own = f"{channel}_annotation"
+        return formats.load(path, prefer, channel, Folder(channels[own], own) if own in channels else None)
+
+    if "validation_annotation" in channels and "validation" not in channels:
+        raise Refusal(
+            'channel "validation_annotation" annotates images of a channel "validation", which the job lacks',
+            "add that channel",
+        )
+    reader = sets.Reader(load, formats.annotation_files)
+    parts = sets.load(channels["train"], channels.get("validation"), reader, manifest, fraction, seed, split_file)
     for part, role in zip(parts, ("train", "validation"), strict=True):
         _tell(part, role)
         _check(part, role, masks)

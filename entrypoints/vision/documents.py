@@ -1,12 +1,14 @@
-"""Text, JSON and YAML that others wrote: its content, or a refusal that names file and line (standard library only)."""
+"""Text, JSON, YAML and XML that others wrote: its content, or a refusal that names file and line (no packages)."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from xml.parsers import expat
 
 from optml.errors import Refusal
 from vision.folder import reason
@@ -14,6 +16,22 @@ from vision.folder import reason
 DEEPEST = 32  # levels of lists and objects; annotations have five or six
 LONGEST_NUMBER = 100  # digits; such a number still fits a float
 _CONTAINERS = (dict, list)
+
+
+@dataclass
+class Element:
+    """An element of an XML text: its name, its line, the text that follows its start, without the space around."""
+
+    name: str
+    line: int
+    text: str = ""
+    children: list[Element] = field(default_factory=list)
+
+    def all(self, name: str) -> list[Element]:
+        return [child for child in self.children if child.name == name]
+
+    def first(self, name: str) -> Element | None:
+        return next(iter(self.all(name)), None)
 
 
 def read_text(path: Path, shown: str, hint: str) -> str:
@@ -46,6 +64,37 @@ def from_yaml(text: str, shown: str, hint: str) -> Any:
     return value
 
 
+def from_xml(path: Path, shown: str, hint: str) -> Element:
+    """The root element of an XML file that errors call `shown`. Entities of its own and attributes are not read."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Refusal(f"{shown} cannot be read: {reason(error)}", hint) from error
+    parser, stack = expat.ParserCreate(), [Element("", 0)]
+
+    def start(name: str, _attributes: object) -> None:
+        if len(stack) > DEEPEST:
+            raise ValueError("nested too deep")
+        stack[-1].children.append(Element(name, parser.CurrentLineNumber))
+        stack.append(stack[-1].children[-1])
+
+    def text(content: str) -> None:
+        stack[-1].text += content
+
+    def end(_name: str) -> None:
+        finished = stack.pop()
+        finished.text = finished.text.strip()
+
+    def entity(*_: object) -> None:
+        raise ValueError("it declares entities")
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler, parser.EntityDeclHandler = text, entity
+    with _refusing("XML", shown, hint):
+        parser.Parse(content, True)
+    return stack[0].children[0]
+
+
 @contextmanager
 def _refusing(kind: str, shown: str, hint: str, line: int = 0) -> Iterator[None]:
     """Whatever a parser raises inside means that the text is at fault (PyYAML has IndexErrors for some scalars)."""
@@ -63,6 +112,8 @@ def _cause(kind: str, error: Exception) -> tuple[str, int]:
     """What is wrong, and in which line of the text; 0 where the parser does not tell."""
     if isinstance(error, json.JSONDecodeError):
         return f"not {kind}: {error.msg} at column {error.colno}", error.lineno
+    if isinstance(error, expat.ExpatError):
+        return f"not {kind}: {expat.ErrorString(error.code)} at column {error.offset + 1}", error.lineno
     if mark := getattr(error, "problem_mark", None):
         return f"not {kind}: {getattr(error, 'problem', '')} at column {mark.column + 1}", mark.line + 1
     said = "nested too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())

@@ -29,6 +29,7 @@ class Instance:
     size: tuple[int, int]  # height, width of the image
     polygons: tuple[Polygon, ...] | None = None
     rle: masks.Rle | None = None
+    difficult: bool = False  # learnt from like any other, neither asked for nor held against a model in evaluation
 
     @property
     def mask(self) -> masks.Mask | None:

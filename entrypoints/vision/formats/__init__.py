@@ -3,15 +3,20 @@
 | annotation file | format | module |
 |---|---|---|
 | `*.manifest`, `*.jsonl` | Lookout for Vision and Ground Truth, masks as images | `lookout` |
+| the same, of type object-detection | AWS's augmented manifests, boxes | `box_manifest` |
 | `data.yaml` | YOLO folder, boxes or polygons in text files | `yolo_folder` |
 | `*.json` with `images` and `annotations` | COCO, boxes, polygons, run lengths | `coco` |
+| `annotations.json` without `categories` | SageMaker JumpStart, boxes | `jumpstart` |
+| `*.lst`, `*.rec` | MXNet's im2rec, boxes, for AWS's built-in algorithms | `box_lst`, `recordio` |
+| none, but a `*.json` an image | AWS's built-in Object Detection, boxes | `object_detection` |
+| none, but a `*.xml` an image | Pascal VOC, boxes | `voc` |
 
 `load_labels` reads data sets whose images have one label each:
 
 | annotation file | format | module |
 |---|---|---|
 | `*.manifest`, `*.jsonl` | Lookout for Vision, Ground Truth, AWS's augmented manifests | `label_manifest` |
-| `*.lst` | lists of AWS's built-in image classification | `lst` |
+| `*.lst`, `*.rec` | lists and RecordIO of AWS's built-in image classification | `lst`, `recordio` |
 | none | a folder for each class | `image_folder` |
 
 `vision.counting` adds the lists and metadata of the Amazon Bin Image Dataset (`abid`).
@@ -33,6 +38,8 @@ from vision.formats.resolve import visible
 if TYPE_CHECKING:
     from vision.record import Dataset
 
+PACKED = (".lst", ".rec")
+
 __all__ = [
     "annotation_files",
     "choose",
@@ -46,21 +53,46 @@ __all__ = [
 ]
 
 
-def load(path: Path, prefer: str = "", channel: str = "") -> Dataset:
+def load(path: Path, prefer: str = "", channel: str = "", annotations: Folder | None = None) -> Dataset:
     """The data set of a folder. `prefer` names the annotation file where it holds several.
 
     Refusal where there are no images, no known annotation file, or several and `prefer` does not choose. `channel` is
-    the name of the job's channel that the folder is, for errors to speak of.
+    the name of the job's channel that the folder is, for errors to speak of. `annotations` is a folder of its own that
+    holds a JSON file an image, as AWS's built-in algorithm has it.
     """
-    from vision.formats import coco, lookout, yolo_folder
+    from vision.formats import object_detection, voc
 
     folder = with_images(path, channel)
-    file = choose(folder, annotation_files(folder.root), prefer)
+    if annotations:
+        if not object_detection.files(annotations.root):
+            raise Refusal(
+                f'no JSON files with "file", "image_size" and "annotations" in {annotations}', "add one an image"
+            )
+        return object_detection.load(folder, annotations)
+    found = annotation_files(folder.root)
+    if not found and not prefer:
+        if voc.files(folder.root):
+            return voc.load(folder)
+        if object_detection.files(folder.root):
+            return object_detection.load(folder, folder)
+    return _read(choose(folder, found, prefer), folder)
+
+
+def _read(file: Path, folder: Folder) -> Dataset:
+    """The data set of an annotation file."""
+    from vision.formats import box_lst, box_manifest, coco, jumpstart, lookout, recordio, yolo_folder
+
+    if file.suffix == ".rec":
+        return recordio.load_boxes(file, folder)
+    if not images_in(folder.root):
+        raise Refusal(f"no images in {folder}, and {folder.show(file)} names some", "add them, or name a .rec file")
     if file.suffix in {".manifest", ".jsonl"}:
-        return lookout.load(file, folder)
+        return box_manifest.load(file, folder) if box_manifest.holds_boxes(file) else lookout.load(file, folder)
     if file.suffix in {".yaml", ".yml"}:
         return yolo_folder.load(file, folder)
-    return coco.load(file, folder)
+    if file.suffix == ".lst":
+        return box_lst.load(file, folder)
+    return jumpstart.load(file, folder) if jumpstart.is_annotation(file) else coco.load(file, folder)
 
 
 def load_labels(path: Path, prefer: str = "", channel: str = "", lists: Folder | None = None) -> Dataset:
@@ -68,7 +100,7 @@ def load_labels(path: Path, prefer: str = "", channel: str = "", lists: Folder |
 
     `lists` is a folder of its own that holds the `.lst` file, as AWS's built-in algorithm has it.
     """
-    from vision.formats import image_folder, label_manifest, lst
+    from vision.formats import image_folder, label_manifest, lst, recordio
 
     folder = with_images(path, channel)
     if lists:
@@ -78,17 +110,19 @@ def load_labels(path: Path, prefer: str = "", channel: str = "", lists: Folder |
     if not found and not prefer:
         return image_folder.load(folder)
     file = choose(folder, found, prefer)
+    if file.suffix == ".rec":
+        return recordio.load_labels(file, folder)
     return lst.load(file, folder) if file.suffix == ".lst" else label_manifest.load(file, folder)
 
 
 def label_files(folder: Path) -> list[Path]:
     """Every file below a folder that labels images, sorted."""
-    return [path for path in visible(folder) if path.suffix in {".manifest", ".jsonl", ".lst"}]
+    return _of_records(folder, [path for path in visible(folder) if path.suffix in {".manifest", ".jsonl", *PACKED}])
 
 
 def annotation_files(folder: Path) -> list[Path]:
     """Every file below a folder that one of the readers would take, sorted."""
-    return [path for path in visible(folder) if _is_annotation(path)]
+    return _of_records(folder, [path for path in visible(folder) if _is_annotation(path)])
 
 
 def matching(files: Sequence[Path], folder: Path, prefer: str) -> list[Path]:
@@ -98,24 +132,35 @@ def matching(files: Sequence[Path], folder: Path, prefer: str) -> list[Path]:
 
 
 def with_images(path: Path, channel: str) -> Folder:
-    """A folder that holds images; Refusal where it does not."""
+    """A folder that holds images, or RecordIO; Refusal where it does not."""
     from vision import images
 
     folder = Folder(path, channel)
     if not is_folder(path):
         raise Refusal(f"no such folder: {folder}", "give the folder that holds the images and their annotations")
-    if not images.find(path):
-        records = sorted(folder.show(file) for file in visible(folder.root) if file.suffix == ".rec")
+    if not images_in(path) and not any(file.suffix == ".rec" for file in visible(folder.root)):
         raise Refusal(
-            f"no images in {folder} (looked for {', '.join(sorted(images.SUFFIXES))})"
-            + (f"; RecordIO is not read: {records[0]}" if records else ""),
+            f"no images in {folder} (looked for {', '.join(sorted(images.SUFFIXES))})",
             "check the channel's S3 prefix: it must hold the images as well as the annotations",
         )
     return folder
 
 
+def images_in(folder: Path) -> bool:
+    """Whether there is an image below a folder."""
+    from vision import images
+
+    return bool(images.find(folder))
+
+
+def _of_records(folder: Path, found: list[Path]) -> list[Path]:
+    """Without the list that im2rec leaves beside each .rec file, where there are no images but those packed there."""
+    records = [path for path in found if path.suffix == ".rec"]
+    return records if records and not images_in(folder) else found
+
+
 def _is_annotation(path: Path) -> bool:
-    if path.suffix in {".manifest", ".jsonl"} or path.name in {"data.yaml", "data.yml"}:
+    if path.suffix in {".manifest", ".jsonl", *PACKED} or path.name in {"data.yaml", "data.yml"}:
         return True
     if path.suffix != ".json" or not path.is_file():  # a link may lead nowhere
         return False
@@ -140,9 +185,9 @@ def choose(folder: Folder, found: list[Path], prefer: str) -> Path:
         return found[0]
     if not found:
         raise Refusal(
-            f"no annotations in {folder} (looked for *.manifest, *.jsonl, data.yaml, and *.json with images and "
-            "annotations)",
-            "add a Lookout for Vision manifest, a YOLO data.yaml or a COCO JSON file",
+            f"no annotations in {folder} (looked for *.manifest, *.jsonl, data.yaml, *.lst, *.rec, *.json with images "
+            "and annotations, and a .xml or .json an image)",
+            "add a Lookout for Vision manifest, a YOLO data.yaml, a COCO JSON file or Pascal VOC's XML files",
         )
     raise Refusal(
         f"{len(found)} annotation files in {folder}: {', '.join(names)}",

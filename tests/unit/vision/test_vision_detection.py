@@ -37,8 +37,7 @@ def job(tmp_path: Path, cookies: Path, *, train: tuple[str, ...], validation: tu
 
 def load(data: Path, manifest: str = "") -> tuple[Dataset, Dataset]:
     return detection.load_sets(
-        data / "train",
-        data / "validation" if (data / "validation").is_dir() else None,
+        {folder.name: folder for folder in data.iterdir()},
         manifest=manifest,
         fraction=0.2,
         seed=0,

@@ -23,7 +23,7 @@ def test_a_channel_without_images_and_one_without_annotations_are_refused(tmp_pa
     channel = samples.write(tmp_path / "cookies", images=2).parents[1]
     shutil.rmtree(channel / "manifests")
     (channel / "notes.json").write_text('{"images": 3}')
-    with pytest.raises(Refusal, match=r"no annotations in .*\*\.manifest, \*\.jsonl, data\.yaml, and \*\.json"):
+    with pytest.raises(Refusal, match=r"no annotations in .*\*\.manifest, \*\.jsonl, data\.yaml, \*\.lst, .*\.xml"):
         formats.load(channel)
 
 

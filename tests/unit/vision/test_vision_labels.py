@@ -83,11 +83,6 @@ def test_folders_that_tell_no_class(tmp_path, names, said):
     assert said in refusal(tmp_path)
 
 
-def test_recordio_is_refused_by_name(tmp_path):
-    (tmp_path / "train.rec").write_bytes(b"\x0a\x23\xd7\xce")
-    assert "RecordIO is not read: train/train.rec" in refusal(tmp_path, channel="train")
-
-
 def manifest(folder: Path, *entries: object) -> Path:
     for name in "ab":
         picture(folder / f"images/{name}.png")

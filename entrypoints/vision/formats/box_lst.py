@@ -1,0 +1,55 @@
+"""The `.lst` files that im2rec makes detection records of: `index TAB numbers … TAB path`; the numbers in `packed`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from optml.errors import Refusal
+from vision import documents, images
+from vision.folder import Folder, shortened
+from vision.formats import packed
+from vision.formats.resolve import Resolver
+from vision.record import Dataset, Sample, build
+
+HINT = "write index, A, B, width, height, then class x1 y1 x2 y2 for each object, and the path; tabs between them"
+
+
+def load(file: Path, folder: Folder) -> Dataset:
+    """The data set of a list whose images lie in `folder`; its classes are the ids, in ascending order."""
+    shown, rows = folder.show(file), []
+    for number, line in enumerate(documents.read_text(file, shown, HINT).split("\n"), 1):
+        if line.strip():
+            where = f"{shown}:{number}"
+            rows.append((*_row(line, where), where))
+    if not rows:
+        raise Refusal(f"{shown} is empty", HINT)
+    resolver, samples, cut, ids = Resolver(file, folder), [], 0, packed.classes(found for found, _, _ in rows)
+    for found, reference, where in rows:
+        image = resolver.find(reference, where)
+        bare = Sample(image, folder.name(image), *images.image_size(image, folder.show(image)), (), where)
+        sample, clipped = packed.labelled(bare, found, ids)
+        samples.append(sample)
+        cut += clipped
+    said = {"boxes clipped to their image": cut, "images found by the end of their path only": len(resolver.by_suffix)}
+    notes = [f"{count} {text}" for text, count in said.items() if count]
+    return build([str(label) for label in ids], samples, notes, folder.label, shown)
+
+
+def line(index: int, sample: Sample) -> str:
+    """The line of a sample, without its end: its objects, or its label where the data set gives one to an image."""
+    numbers = packed.row(sample) if sample.label is None else [sample.label]
+    return "\t".join([str(index), *(f"{number:.9g}" for number in numbers), sample.name])
+
+
+def _row(text: str, where: str) -> tuple[list[packed.Found], str]:
+    """The objects and the path of a line."""
+    columns = [column.strip() for column in text.rstrip("\r").split("\t")]
+    if len(columns) == 3:
+        raise Refusal(f"one label an image, without boxes ({where})", "it is read by the program classification")
+    try:
+        numbers = [float(column) for column in columns[1:-1]]
+    except ValueError:
+        raise Refusal(f"no numbers between index and path: {shortened(text)} ({where})", HINT) from None
+    if len(numbers) < 2:
+        raise Refusal(f"{len(columns)} columns between tabs ({where})", HINT)
+    return packed.objects(numbers, where), columns[-1]

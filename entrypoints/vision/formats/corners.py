@@ -1,0 +1,35 @@
+"""Boxes of formats that give corners in pixels: checked against the image they lie in (standard library only)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from optml.errors import Refusal
+from vision.folder import shortened
+
+Box = tuple[float, float, float, float]
+
+
+def placed(corners: Sequence[object], size: tuple[int, int], where: str, hint: str) -> tuple[Box, bool]:
+    """The part of a box x1, y1, x2, y2 that lies in an image of (width, height), and whether more than a pixel was cut.
+
+    Refusal for what is no four numbers, for a box that ends where it begins or before, and for one outside the image.
+    """
+    values = [float(value) for value in corners if isinstance(value, int | float) and _is_number(value)]
+    if len(values) != 4 or len(corners) != 4:
+        raise Refusal(f"a box is {shortened(repr(list(corners)))} ({where})", hint)
+    x1, y1, x2, y2 = values
+    if x2 <= x1 or y2 <= y1:
+        raise Refusal(f"the box from {x1:g}, {y1:g} to {x2:g}, {y2:g} has no area ({where})", hint)
+    width, height = size
+    left, top, right, bottom = max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height))
+    if right <= left or bottom <= top:
+        outside = f"the box from {x1:g}, {y1:g} to {x2:g}, {y2:g} lies outside the {width}x{height} image ({where})"
+        raise Refusal(outside, hint)
+    moved = max(left - x1, top - y1, x2 - right, y2 - bottom)
+    return (left, top, right, bottom), moved > 1
+
+
+def _is_number(value: float) -> bool:
+    return not isinstance(value, bool) and math.isfinite(value)

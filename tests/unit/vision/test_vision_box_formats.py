@@ -1,0 +1,133 @@
+"""AWS's own formats for boxes: per-image JSON, augmented manifests, JumpStart's annotations.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from optml.errors import Refusal
+from vision import formats
+from vision.folder import Folder
+
+DOG, CAT = {"class_id": 0, "name": "dog"}, {"class_id": 1, "name": "cat"}
+BOX = {"class_id": 1, "left": 10, "top": 20, "width": 30, "height": 15}
+EXPECTED = [("cat", (10, 20, 40, 35))]
+
+
+def pictures(folder: Path) -> Path:
+    (folder / "images").mkdir(parents=True)
+    for name in "ab":
+        Image.new("L", (80, 40)).save(folder / "images" / f"{name}.jpg")
+    return folder
+
+
+def per_image(folder: Path, name: str, *annotations: dict[str, Any], **changes: Any) -> None:
+    size = [{"width": 80, "height": 40, "depth": 3}]
+    content = {"file": f"{name}.jpg", "image_size": size, "annotations": annotations, "categories": [DOG, CAT]}
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(content | changes))
+
+
+def line(name: str, *annotations: dict[str, Any], **metadata: Any) -> str:
+    boxes = {"image_size": [{"width": 80, "height": 40, "depth": 3}], "annotations": annotations}
+    described = {"class-map": {"0": "dog", "1": "cat"}, "type": "groundtruth/object-detection"} | metadata
+    return json.dumps({"source-ref": f"s3://b/{name}.jpg", "boxes": boxes, "boxes-metadata": described}) + "\n"
+
+
+def jumpstart(folder: Path, *annotations: dict[str, Any], **changes: Any) -> None:
+    images = [{"file_name": f"{name}.jpg", "height": 40, "width": 80, "id": i} for i, name in enumerate("ab")]
+    (folder / "annotations.json").write_text(json.dumps({"images": images, "annotations": annotations} | changes))
+
+
+def found(data) -> list[list[tuple[str, tuple[float, ...]]]]:
+    return [[(data.classes[i.class_id], i.box) for i in sample.instances] for sample in data.samples]
+
+
+def refusal(folder: Path, **arguments: Any) -> str:
+    with pytest.raises(Refusal) as caught:
+        formats.load(folder, channel="train", **arguments)
+    assert caught.value.hint
+    return caught.value.message
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_json_file_an_image_in_the_same_folder_or_one_of_its_own(tmp_path, apart):
+    folder = pictures(tmp_path / "train")
+    lists = tmp_path / "lists" if apart else folder / "annotations"
+    per_image(lists, "a", BOX)
+    per_image(lists, "b")
+    data = formats.load(folder, annotations=Folder(lists, "train_annotation") if apart else None)
+    assert data.classes == ("dog", "cat")
+    assert found(data) == [EXPECTED, []]
+
+
+def test_an_augmented_manifest_with_boxes(tmp_path):
+    (pictures(tmp_path) / "x.manifest").write_text(line("a", BOX) + line("b"))
+    data = formats.load(tmp_path)
+    assert data.classes == ("dog", "cat")
+    assert found(data) == [EXPECTED, []]
+    assert [sample.source.rpartition(":")[2] for sample in data.samples] == ["1", "2"]
+
+
+def test_the_boxes_of_jumpstart_are_corners_and_its_classes_their_ids(tmp_path):
+    first = {"image_id": 0, "bbox": [10, 20, 40, 35], "category_id": 4, "id": 7}
+    jumpstart(pictures(tmp_path), first, first | {"category_id": 2, "id": 8})
+    data = formats.load(tmp_path)
+    assert data.classes == ("2", "4")
+    assert found(data) == [[("4", (10, 20, 40, 35)), ("2", (10, 20, 40, 35))], []]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "changes", "said"),
+    [
+        (BOX | {"class_id": 2}, {}, "class_id 2 is not among the classes 0, 1 (train/j/a.json, annotations[0])"),
+        (BOX | {"width": -5}, {}, "the box from 10, 20 to 5, 35 has no area (train/j/a.json, annotations[0])"),
+        (BOX | {"left": None}, {}, "left, top, width, height are None, 20, 30, 15"),
+        (BOX, {"file": "z.jpg"}, "no image z.jpg (train/j/a.json; looked in"),
+        (BOX, {"image_size": [{"width": 40, "height": 80}]}, "80x40 as displayed, but declared 40x80 (train/j/a.json)"),
+        (BOX, {"categories": [DOG, CAT | {"name": "dog"}]}, "dog has two ids (train/j/a.json)"),
+        (BOX, {"annotations": {}}, '"annotations" is no list (train/j/a.json)'),
+    ],
+)
+def test_faults_of_a_json_file_an_image(tmp_path, annotation, changes, said):
+    per_image(pictures(tmp_path) / "j", "a", annotation, **changes)
+    assert said in refusal(tmp_path)
+
+
+def test_a_class_id_that_two_files_call_differently(tmp_path):
+    folder = pictures(tmp_path) / "j"
+    per_image(folder, "a", BOX)
+    per_image(folder, "b", categories=[{"class_id": 0, "name": "wolf"}])
+    assert "class_id 0 is wolf, but dog before (train/j/b.json)" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (line("a", BOX, **{"class-map": {"0": "dog"}}), "class_id 1 is not among the classes 0 (train/x.manifest:1"),
+        (line("a") + line("a", BOX), "images/a.jpg is annotated twice"),
+        (line("a", **{"class-map": None}), 'no "class-map" (train/x.manifest:1)'),
+        (line("a") + '{"source-ref": "b.jpg"}\n', "no attribute is of type groundtruth/object-detection"),
+    ],
+)
+def test_faults_of_an_augmented_manifest(tmp_path, lines, said):
+    (pictures(tmp_path) / "x.manifest").write_text(lines)
+    assert said in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"bbox": [30, 20, 10, 15]}, "has no area (train/annotations.json, annotation 7)"),
+        ({"bbox": [1, 2, 3]}, "a box is [1, 2, 3] (train/annotations.json, annotation 7)"),
+        ({"category_id": "crazing"}, "category_id is 'crazing'"),
+        ({"image_id": 9}, "annotation of image 9, which is not among images"),
+    ],
+)
+def test_faults_of_jumpstart(tmp_path, changes, said):
+    jumpstart(pictures(tmp_path), {"image_id": 0, "bbox": [10, 20, 40, 35], "category_id": 4, "id": 7} | changes)
+    assert said in refusal(tmp_path)
