@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import torch
 
     from training.classifier import Classifier
-    from training.loop import Objective
+    from training.labels import Objective
     from vision.label_scores import Floats, Ints
     from vision.record import Dataset
 
@@ -127,7 +127,7 @@ def objective(run: Run[Hyperparameters]) -> Objective:
     import torch
     from torch.nn import functional
 
-    from training.loop import Objective
+    from training.labels import Objective
     from vision import counting
 
     def loss(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

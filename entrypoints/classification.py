@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from training.classifier import Classifier, Floats
     from training.classifying import Job
-    from training.loop import Labelled, Objective
+    from training.labels import Labelled, Objective
     from vision.record import Dataset
 
 MODELS = (
@@ -127,7 +127,7 @@ def objective(run: Run[Hyperparameters], train_data: Labelled) -> Objective:
     import torch
     from torch.nn import functional
 
-    from training.loop import Objective
+    from training.labels import Objective
     from vision import label_evaluation
 
     counts = np.bincount(train_data.labels, minlength=len(run.classes))
@@ -156,12 +156,12 @@ def positive_class(run: Run[Hyperparameters]) -> int | None:
 # ---------------------------------------------------------------- artefact
 def save_model(run: Run[Hyperparameters], job: Job, goal: Objective) -> None:
     """Write the best epoch with the threshold of its highest balanced accuracy on the validation set."""
-    from training import classifying, loop
+    from training import classifying, labels
     from vision import label_evaluation
 
     positive, threshold = positive_class(run), None
     if positive is not None:
-        found, _ = loop.outputs(job.trained, job.validation, goal, run, stoppable=False)
+        found, _ = labels.outputs(job.trained, job.validation, goal, run, stoppable=False)
         threshold = label_evaluation.threshold(found, job.validation.labels, positive)
     classifying.save_model(run, job, "classification", "classify", positive=positive, threshold=threshold)
 

@@ -73,7 +73,7 @@ class Hyperparameters:
 
 METRICS = Registry()
 ultralytics_loop.declare_losses(METRICS)
-results.declare_scores(METRICS)
+results.declare_scores(METRICS, masks=True)
 
 
 # ---------------------------------------------------------------- train

@@ -17,7 +17,7 @@ from optml.metrics import Registry
 from optml.program import Stopped
 from training import backbones, devices, loop, model_folder, results, weights
 from training.image_store import Features, Images
-from training.loop import Labelled, Objective
+from training.labels import Labelled, Labelling, Objective
 from training.run import Run
 from vision import classification
 from vision.record import Dataset
@@ -87,7 +87,7 @@ def fit(run: Run[Hyperparameters], job: Job, goal: Objective, save: Callable[[],
     print(f"training {run.hp.model}{part} on {run.compute}, {run.env.num_cpus} CPUs", flush=True)
     try:
         with devices.memory_checked(run.hp.batch_size, run.hp.img_size):
-            loop.fit(run, job.trained, job.train, job.validation, goal)
+            loop.fit(run, job.trained, Labelling(run, job.train, job.validation, goal))
     except Stopped:
         if run.store.newest():
             save()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import copy
 import csv
 import math
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -51,33 +52,35 @@ FILES = ("last.pt", "best.safetensors", "results.csv")
 """What a checkpoint holds, below the run's folder."""
 
 PANELS = ("loss", "accuracy", "rmse")
-"""Metrics with a chart of their own, training and validation in one."""
-
-
-class Inputs(Protocol):
-    def __len__(self) -> int: ...
-    def batch(self, rows: NDArray[np.int64], epoch: int | None = None) -> torch.Tensor:
-        """What the network takes of some samples: as training sees them in an epoch, as evaluation sees them."""
+"""Metrics with a chart of their own, training and validation in one; so has every part of the loss, `NAME_loss`."""
 
 
 @dataclass(frozen=True)
-class Labelled:
-    inputs: Inputs
-    labels: NDArray[np.int64]  # (N,) class ids
+class Judged:
+    """A network's evaluation on the validation set."""
+
+    scores: dict[str, float]
+    """By metric name, told in the epoch's line too."""
+    others: dict[str, float]
+    rank: tuple[float, ...]
+    """The epoch with the highest one is the best."""
 
 
-@dataclass(frozen=True)
-class Objective:
-    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-    """(outputs (B, K), labels (B,)) to a mean."""
-    probabilities: Callable[[torch.Tensor], torch.Tensor]
-    """Outputs (B, K) to (B, C)."""
-    scores: Callable[[NDArray[np.float64], NDArray[np.int64]], dict[str, float]]
-    """(probabilities (N, C), labels (N,)) of the validation set to metrics."""
-    main: str
-    """The metric whose highest value, of equals with the lowest loss, makes the best epoch."""
-    lines: Callable[[dict[str, float]], list[str]] = lambda _: []
-    """Lines that an epoch prints beside ours."""
+class Work(Protocol):
+    """What the loop trains on and how it judges; the rest is the same for every network."""
+
+    samples: int
+
+    def lines(self, values: dict[str, float], /) -> list[str]:
+        """Lines that an epoch prints beside ours."""
+
+    def learn(
+        self, network: nn.Module, rows: NDArray[np.int64], epoch: int
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The loss of some samples as an epoch sees them, and the means that are told of it, `loss` among them."""
+
+    def judge(self, network: nn.Module) -> Judged:
+        """What an evaluated network makes of the validation set; raises Stopped after a SIGTERM."""
 
 
 class _State:
@@ -86,7 +89,8 @@ class _State:
     def __init__(self, network: nn.Module, hp: Hyperparameters, batches: int) -> None:
         self.network, self.averaged = network, copy.deepcopy(network)
         self.optimizer = torch.optim.AdamW(network.parameters(), lr=hp.learning_rate, weight_decay=hp.weight_decay)
-        self.epoch, self.updates, self.best, self.stale = 0, 0, (-math.inf, -math.inf), 0
+        self.epoch, self.updates, self.stale = 0, 0, 0
+        self.best: tuple[float, ...] = (-math.inf,)
         self._decay, self._steps, self._peak = averaging(batches), hp.epochs * batches, hp.learning_rate
 
     def step(self, loss: torch.Tensor) -> None:
@@ -107,10 +111,10 @@ class _State:
                 else:
                     value.copy_(live[name])
 
-    def judge(self, score: float, loss: float) -> bool:
+    def judge(self, rank: tuple[float, ...]) -> bool:
         """Whether this epoch is the best so far."""
-        better = (score, -loss) > self.best
-        self.best, self.stale = ((score, -loss), 0) if better else (self.best, self.stale + 1)
+        better = rank > self.best
+        self.best, self.stale = (rank, 0) if better else (self.best, self.stale + 1)
         return better
 
     def save(self) -> dict[str, Any]:
@@ -124,16 +128,14 @@ class _State:
         self.best = tuple(saved["best"])
 
 
-def fit(
-    run: Run[Hyperparameters], network: nn.Module, train: Labelled, validation: Labelled, objective: Objective
-) -> None:
+def fit(run: Run[Hyperparameters], network: nn.Module, work: Work) -> None:
     """Train `network` until `epochs` are over or patience runs out, from the newest checkpoint if there is one.
 
     Afterwards it holds the averaged weights of the best epoch. Raises Stopped at a batch boundary after a SIGTERM.
     """
     hp, pace = run.hp, Pace()
     run.folder.mkdir(parents=True, exist_ok=True)
-    state = _State(network, hp, math.ceil(len(train.labels) / hp.batch_size))
+    state = _State(network, hp, math.ceil(work.samples / hp.batch_size))
     if checkpoint := run.store.newest():
         resume.restore(checkpoint, run, [run.folder / name for name in FILES])
         state.load(torch.load(run.folder / "last.pt", map_location=run.compute.device, weights_only=True))
@@ -144,7 +146,7 @@ def fit(
         while state.epoch < hp.epochs and not (hp.patience and state.stale >= hp.patience):
             leave_if_stopped()
             pace.start_epoch()
-            _epoch(run, state, train, validation, objective, pace)
+            _epoch(run, state, work, pace)
         if state.epoch < hp.epochs:
             print(f"no better epoch in the last {state.stale}: stopping", flush=True)
     finally:
@@ -152,70 +154,41 @@ def fit(
             network.load_state_dict(load_file(run.folder / "best.safetensors"))
 
 
-def _epoch(
-    run: Run[Hyperparameters], state: _State, train: Labelled, validation: Labelled, objective: Objective, pace: Pace
-) -> None:
-    loss, accuracy = _train(run, state, train, objective, pace)
-    found, validation_loss = outputs(state.averaged, validation, objective, run)
-    scores = objective.scores(found, validation.labels)
+def _epoch(run: Run[Hyperparameters], state: _State, work: Work, pace: Pace) -> None:
+    means = _train(run, state, work, pace)
+    judged = work.judge(state.averaged)
     state.epoch += 1
-    if state.judge(scores[objective.main], validation_loss):
+    if state.judge(judged.rank):
         weights = {name: value.contiguous() for name, value in state.averaged.state_dict().items()}
         save_file(weights, run.folder / "best.safetensors")
-    values = {"train:loss": loss, "train:accuracy": accuracy, **scores, "validation:loss": validation_loss}
+    values = {f"train:{name}": value for name, value in means.items()} | judged.scores | judged.others
     values["train:epoch_seconds"] = pace.seconds()
     _write_row(run, state.epoch, values)
     torch.save(state.save(), run.folder / "last.pt")
     resume.save(run, state.epoch, [run.folder / name for name in FILES])
     run.metrics.report(values, epoch=state.epoch)
-    for line in objective.lines(values):
+    for line in work.lines(values):
         print(line, flush=True)
-    said = ", ".join(f"{name.partition(':')[2].replace('_', ' ')} {value:.3f}" for name, value in scores.items())
-    print(f"epoch {state.epoch}/{run.hp.epochs}: loss {loss:.3f}, {said} ({pace.seconds():.1f} s)", flush=True)
+    said = ", ".join(f"{n.partition(':')[2].replace('_', ' ')} {value:.3f}" for n, value in judged.scores.items())
+    print(f"epoch {state.epoch}/{run.hp.epochs}: loss {means['loss']:.3f}, {said} ({pace.seconds():.1f} s)", flush=True)
 
 
-def _train(
-    run: Run[Hyperparameters], state: _State, train: Labelled, objective: Objective, pace: Pace
-) -> tuple[float, float]:
-    """One pass over the training set; the mean loss and the accuracy of its batches."""
-    order = np.random.default_rng([run.hp.seed, state.epoch]).permutation(len(train.labels))
+def _train(run: Run[Hyperparameters], state: _State, work: Work, pace: Pace) -> dict[str, float]:
+    """One pass over the training set; what is told of its batches, on average over the samples."""
+    order = np.random.default_rng([run.hp.seed, state.epoch]).permutation(work.samples)
     batches = np.array_split(order, math.ceil(len(order) / run.hp.batch_size))  # of equal size
     torch.manual_seed(run.hp.seed * 1_000_003 + state.epoch)  # dropout
     state.network.train()
-    total, right = 0.0, 0
+    totals: dict[str, float] = defaultdict(float)
     for rows in batches:
         leave_if_stopped()
-        labels = torch.from_numpy(train.labels[rows]).to(run.compute.device)
-        x = train.inputs.batch(rows, state.epoch)
-        with torch.autocast(run.compute.device, torch.bfloat16, enabled=run.compute.half):
-            y = state.network(x)
-        loss = objective.loss(y.float(), labels)
+        loss, told = work.learn(state.network, rows, state.epoch)
         state.step(loss)
-        total += float(loss.detach()) * len(rows)
-        right += int((objective.probabilities(y.detach().float()).argmax(1) == labels).sum())
+        for name, value in told.items():
+            totals[name] += float(value) * len(rows)
         if pace.due():
             print(f"epoch {state.epoch + 1}/{run.hp.epochs}: batch {pace.batches}/{len(batches)}", flush=True)
-    return total / len(order), right / len(order)
-
-
-def outputs(
-    network: nn.Module, data: Labelled, objective: Objective, run: Run[Hyperparameters], *, stoppable: bool = True
-) -> tuple[NDArray[np.float64], float]:
-    """Probabilities (N, C) of a data set by an evaluated network, and its loss.
-
-    `stoppable` raises Stopped after a SIGTERM; without, also a run that was stopped gets them.
-    """
-    network.eval()
-    found, total = [], 0.0
-    with torch.inference_mode():
-        for rows in np.array_split(np.arange(len(data.labels)), math.ceil(len(data.labels) / run.hp.batch_size)):
-            if stoppable:
-                leave_if_stopped()
-            y = network(data.inputs.batch(rows)).float()
-            labels = torch.from_numpy(data.labels[rows]).to(run.compute.device)
-            total += float(objective.loss(y, labels)) * len(rows)
-            found.append(objective.probabilities(y).double().cpu().numpy())
-    return np.concatenate(found), total / len(data.labels)
+    return {name: total / len(order) for name, total in totals.items()}
 
 
 def _write_row(run: Run[Any], epoch: int, values: Mapping[str, float]) -> None:
@@ -223,7 +196,7 @@ def _write_row(run: Run[Any], epoch: int, values: Mapping[str, float]) -> None:
     path, row = run.folder / "results.csv", {"epoch": float(epoch)}
     for name, value in values.items():
         part, _, word = name.partition(":")
-        if word in PANELS:
+        if word in PANELS or word.endswith("_loss"):
             row[f"{'train' if part == 'train' else 'val'}/{word}"] = value
         elif part == "validation":
             row[f"metrics/{word}"] = value

@@ -28,6 +28,17 @@ IMAGE_CLASSIFICATION: Mapping[str, Alias] = {
 `epochs` are our own names too.
 """
 
+OBJECT_DETECTION: Mapping[str, Alias] = {
+    **COMMON,
+    "base-network": Alias("model", values={"vgg-16": "ssd300_vgg16", "resnet-50": "fasterrcnn_resnet50_fpn"}),
+    "image-shape": Alias("img-size"),
+    "use-pretrained-model": Alias("pretrained", values={"0": "none", "1": "coco"}),
+}
+"""AWS's built-in Object Detection; `num-classes`, `num-training-samples`, `learning-rate`, `weight-decay`, `epochs`,
+`overlap-threshold` and `nms-threshold` are our own names too. Its SSD on ResNet-50 has no counterpart in torchvision:
+the detector there is that builds on this network stands for it.
+"""
+
 BIN_COUNTING: Mapping[str, Alias] = {
     **COMMON,
     "num-classes": Alias("max-count"),

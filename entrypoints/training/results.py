@@ -20,12 +20,14 @@ SCORES = ("precision", "recall", "mAP50", "mAP50-95")
 """Of boxes as `validation:NAME`, of masks as `validation:mask_NAME`."""
 
 
-def declare_scores(metrics: Registry) -> None:
-    """What every detector and segmenter reports beside its losses."""
+def declare_scores(metrics: Registry, *, masks: bool) -> None:
+    """What every detector reports beside its losses; those of masks where the program segments too."""
     for name in SCORES:
         metrics.metric(f"validation:{name}", f"{name} of boxes on the validation set")
-        metrics.metric(f"validation:mask_{name}", f"{name} of masks on the validation set")
-    metrics.metric("validation:best_mAP50", "mAP50 of the epoch whose weights are kept (masks when task=segment)")
+        if masks:
+            metrics.metric(f"validation:mask_{name}", f"{name} of masks on the validation set")
+    of_masks = " (masks when task=segment)" if masks else ""
+    metrics.metric("validation:best_mAP50", f"mAP50 of the epoch whose weights are kept{of_masks}")
     metrics.metric("train:epoch_seconds", "wall time of the epoch", unit="s")
 
 

@@ -7,19 +7,15 @@ input, score, class; by falling score, overlaps still in unless the network has 
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from optml.errors import Refusal
+from training import onnx_file
 
 CANDIDATES = 1000
 """The most detections that leave the graph, before overlaps are dropped."""
-OPSET = 17
-"""Read by TensorRT of JetPack 5 and by every ONNX Runtime that a target has."""
-_COMPILE = '"$(python3 -m local.environments compile)" entrypoints/yolo.py export MODEL_DIR OUT'
 
 
 class Decoded(torch.nn.Module):
@@ -56,23 +52,10 @@ class Decoded(torch.nn.Module):
 
 def write(network: Any, classes: int, input_size: list[int], path: Path) -> dict[str, Any]:
     """Write the network to `path`; what metadata.json says of the file. Refusal where onnx is not installed."""
-    try:
-        import onnx
-    except ImportError as error:
-        raise Refusal(
-            "onnx is not in this environment (it cannot live beside smdebug)",
-            f"run {_COMPILE}, or give --format torchscript",
-        ) from error
-    height, width = input_size
     head = network.model[-1]
     head.export, head.format = True, "onnx"
     graph = Decoded(network, classes).eval()
-    example = torch.zeros(1, 3, height, width)
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the tracer: shapes are constants here
-        outputs = ["detections", "coefficients", "prototypes"][: len(graph(example))]
-        torch.onnx.export(
-            graph, (example,), path, input_names=["images"], output_names=outputs, opset_version=OPSET, dynamo=False
-        )
-    onnx.checker.check_model(str(path), full_check=True)
-    return {"file": path.name, "opset": OPSET, "outputs": outputs, "overlaps": not graph.end_to_end}
+    with torch.no_grad():
+        count = len(graph(torch.zeros(1, 3, *input_size)))
+    outputs = ["detections", "coefficients", "prototypes"][:count]
+    return onnx_file.write(graph, input_size, outputs, path, overlaps=not graph.end_to_end, program="yolo")

@@ -41,6 +41,19 @@ def load_sets(
     return parts
 
 
+def check_classes(dataset: Dataset, wanted: int | None) -> None:
+    """Refuse data that does not have the `wanted` number of classes; the first object beyond it is named."""
+    names = dataset.classes
+    if wanted is None or wanted == len(names):
+        return
+    beyond = [s for s in dataset.samples if any(instance.class_id >= wanted for instance in s.instances)]
+    where = f"; class {names[wanted]} stands first in {beyond[0].source}" if beyond else ""
+    raise Refusal(
+        f"num-classes={wanted}, but the data has {len(names)} classes ({', '.join(names)}{where})",
+        f"set num-classes to {len(names)}, or leave it out",
+    )
+
+
 def _tell(dataset: Dataset, role: str) -> None:
     instances = sum(len(sample.instances) for sample in dataset.samples)
     negatives = sum(not sample.instances for sample in dataset.samples)
@@ -56,7 +69,7 @@ def _check(dataset: Dataset, role: str, masks: bool) -> None:
         raise Refusal(
             f"the {role} set is empty: {dataset.file} puts no image into it", f"name the images of its {role} part"
         )
-    if not any(sample.instances for sample in dataset.samples):
+    if not any(not instance.difficult for sample in dataset.samples for instance in sample.instances):
         raise Refusal(
             f"none of the {len(dataset.samples)} images of the {role} set has an annotated object ({dataset.file})",
             "annotate some of them, or give a larger validation-fraction",

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAMEWORKS = {"torch", "torchvision", "tensorflow", "ultralytics", "cv2"}
-PLATFORM = {"training", "yolo", "classification", "bin_counting", "local", "boto3", "botocore"}
+PLATFORM = {"training", "yolo", "ssd", "classification", "bin_counting", "local", "boto3", "botocore"}
 
 
 def imported(path: Path) -> set[tuple[str, str]]:
@@ -68,6 +68,7 @@ def test_local_starts_programs_and_never_imports_them(path: Path) -> None:
         "training",
         "runtimes",
         "yolo",
+        "ssd",
         "classification",
         "bin_counting",
         "entrypoints",

@@ -1,0 +1,177 @@
+"""A training job of one of torchvision's detectors: the network, what it sees, training it, keeping it, loading it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from optml import artefact, checkpoints
+from optml.environment import Environment
+from optml.errors import Refusal
+from optml.metrics import Registry
+from optml.program import Stopped
+from training import backbones, detectors, devices, loop, model_folder, results, weights
+from training.detecting import Detecting, Detector
+from training.run import Run
+from training.scenes import Scenes
+from vision import anchors, transforms
+from vision.record import Dataset
+
+if TYPE_CHECKING:
+
+    class Hyperparameters(loop.Hyperparameters, Protocol):
+        """What is read here of a program's hyperparameters."""
+
+        @property
+        def model(self) -> str: ...
+        @property
+        def augmentation(self) -> str: ...
+        @property
+        def anchors(self) -> str: ...
+        @property
+        def frozen_stages(self) -> int: ...
+        @property
+        def nms_threshold(self) -> float: ...
+        @property
+        def device(self) -> str: ...
+        @property
+        def precision(self) -> str: ...
+        @property
+        def pretrained(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Job:
+    network: torch.nn.Module
+    side_px: int
+    anchors: list[float] | None
+    work: Detecting
+
+
+def new_run(env: Environment, hp: Hyperparameters, classes: tuple[str, ...], metrics: Registry) -> Run[Any]:
+    """A run on this machine's device, its randomness fixed."""
+    compute = devices.compute(hp.device, hp.precision)
+    devices.make_deterministic(hp.seed, env.num_cpus)
+    return Run(env, hp, compute, classes, checkpoints.Store(env.checkpoint_dir), metrics)
+
+
+def prepare(run: Run[Hyperparameters], sets: tuple[Dataset, Dataset], side_px: int) -> Job:
+    """The network with its starting weights and anchors, on the device, and what it sees of both sets."""
+    hp = run.hp
+    _check_batches(hp, len(sets[0].samples))
+    source, state = weights.start(
+        hp.pretrained, run.env, starter=None, published=lambda: backbones.published(hp.model, run.env.scratch_dir)
+    )
+    sizes = _anchors(run, sets[0], side_px, started=bool(state))
+    network = detectors.build(hp.model, len(run.classes), side_px, sizes, hp.nms_threshold)
+    weights.load_some(network, source, state)
+    network.to(run.compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    seen = [
+        Scenes(
+            run.env.scratch_dir / f"{role}.rgb", part, side_px, threads=run.env.num_cpus, device=run.compute.device,
+            seed=hp.seed, augmentation=hp.augmentation,
+        )
+        for role, part in zip(("train", "validation"), sets, strict=True)
+    ]  # fmt: skip
+    frozen = detectors.freeze(network, hp.frozen_stages)
+    return Job(network, side_px, sizes, Detecting(run, seen[0], seen[1], sets[1], frozen))
+
+
+def fit(run: Run[Hyperparameters], job: Job, save: Callable[[], None]) -> None:
+    """Train and save the best epoch, that of a run that is told to stop too."""
+    spread = f"anchors of {job.anchors[0]:.0f} to {job.anchors[-1]:.0f} px" if job.anchors else "torchvision's anchors"
+    print(
+        f"training {run.hp.model} at {job.side_px} px with {spread} on {run.compute}, {run.env.num_cpus} CPUs",
+        flush=True,
+    )
+    try:
+        with devices.memory_checked(run.hp.batch_size, job.side_px):
+            loop.fit(run, job.network, job.work)
+    except Stopped:
+        if run.store.newest():
+            save()
+        results.stopped(run)
+        raise
+    save()
+
+
+def best_confidence(run: Run[Hyperparameters], job: Job) -> float:
+    """The confidence of the highest mean F1 on the validation set."""
+    return float(np.clip(job.work.confidence(job.network), 0.05, 0.9))
+
+
+def save_model(run: Run[Hyperparameters], job: Job, program: str, confidence: float) -> None:
+    """Write the network as it is, and its metadata."""
+    state = {name: value.contiguous().cpu() for name, value in job.network.state_dict().items()}
+    header = {"architecture": run.hp.model, "classes": json.dumps(run.classes)}
+    artefact.save(
+        run.env.model_dir,
+        {model_folder.WEIGHTS: lambda path: save_file(state, path, header)},
+        results.describe_model(
+            run,
+            program,
+            "detect",
+            packages=("torch", "torchvision"),
+            input_size=[job.side_px, job.side_px],
+            letterbox={"color": list(transforms.GREY), "scale_up": True, "center": True},
+            architecture=run.hp.model,
+            anchors=job.anchors,
+            confidence=round(confidence, 3),
+            nms_iou=run.hp.nms_threshold,
+        ),
+    )
+
+
+def load(folder: Path, metadata: dict[str, Any], device: str) -> Detector:
+    """The detector of a model folder whose metadata is known."""
+    sizes = _known_anchors(metadata, metadata["input_size"][0], folder / artefact.METADATA)
+    network = detectors.build(
+        metadata["architecture"], len(metadata["classes"]), metadata["input_size"][0], sizes, metadata["nms_iou"]
+    )
+    model_folder.load_weights(network, folder)
+    return Detector(network, metadata, device)
+
+
+def _anchors(run: Run[Hyperparameters], train_set: Dataset, side_px: int, *, started: bool) -> list[float] | None:
+    """Sizes of anchors in pixels of the input; None for torchvision's own."""
+    wanted = run.hp.anchors
+    if wanted == "auto" and started:
+        for folder in (run.env.channels.get("pretrained"), run.env.scratch_dir / "pretrained"):
+            path = folder / artefact.METADATA if folder else None
+            if path and path.is_file():
+                return _known_anchors(json.loads(path.read_text(encoding="utf-8")), side_px, path)
+        return None
+    count = detectors.anchor_count(run.hp.model)
+    return None if wanted == "standard" else anchors.sizes(train_set, side_px, count)
+
+
+def _known_anchors(metadata: dict[str, Any], side_px: int, path: Path) -> list[float] | None:
+    """The anchors of a trained model, for an input of another size too."""
+    found, architecture = metadata.get("anchors"), str(metadata.get("architecture"))
+    if found is None:
+        return None
+    if (
+        not isinstance(found, list)
+        or len(found) != detectors.anchor_count(architecture)
+        or any(not isinstance(size, int | float) or isinstance(size, bool) or size <= 0 for size in found)
+    ):
+        raise Refusal(f'"anchors" is not one that a model can have ({path})', "unpack model.tar.gz again")
+    return [float(size) * side_px / metadata["input_size"][0] for size in found]
+
+
+def _check_batches(hp: Hyperparameters, samples: int) -> None:
+    """SSDLite normalises over a batch what is one number an image by then: batches of one image cannot be."""
+    smallest = samples // math.ceil(samples / hp.batch_size)
+    if smallest < 2 and hp.model.startswith("ssdlite"):
+        raise Refusal(
+            f"batch-size={hp.batch_size} makes a batch of one image out of {samples}, too few to learn from",
+            "use batch-size=4, say, or add images",
+        )

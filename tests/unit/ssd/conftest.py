@@ -1,0 +1,36 @@
+"""Sample data, and one tiny trained model that several tests look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.job import Job, generated
+
+TINY = {"epochs": "2", "img_size": "64", "batch_size": "8"}
+
+
+@pytest.fixture(scope="session")
+def cookies(pytorch: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 generated photographs, half of them of a broken cookie."""
+    return generated(pytorch, tmp_path_factory.mktemp("samples") / "cookies", "detection", 24)
+
+
+@pytest.fixture(scope="session")
+def trained(pytorch: Path, cookies: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, str]:
+    """A finished job of two epochs, and what it printed."""
+    job = Job(tmp_path_factory.mktemp("trained"), pytorch, "ssd.py")
+    job.channel("train", cookies)
+    job.configure(**TINY)
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    return job, done.stdout
+
+
+@pytest.fixture
+def job(tmp_path: Path, pytorch: Path, cookies: Path) -> Job:
+    """A job on the photographs, not yet run."""
+    new = Job(tmp_path / "ml", pytorch, "ssd.py")
+    new.channel("train", cookies)
+    return new
