@@ -54,6 +54,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
     "pytorch-script": Environment(
         Path("containers/pytorch-script/requirements.lock"), size_mb=5900, wheels_only=False, compiles=True
     ),
+    "tensorflow": Environment(Path("containers/tensorflow/programs.lock"), size_mb=1500),
     "compile": Environment(Path("containers/compile/requirements.lock"), size_mb=5700),
     "runtime": Environment(Path("containers/runtime/requirements.lock"), size_mb=190),
     "dev": Environment(Path("tests/environments/dev.lock"), size_mb=330),

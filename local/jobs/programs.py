@@ -94,8 +94,8 @@ class ProgramTable:
     def _of_image(self, image: str, tag: str) -> Program | None:
         if tag == SCRIPT.name and image in _OF_TENSORFLOW:
             raise ValidationException(
-                f"The training image drydock/{image}:{tag} is not supported by Drydock's process backend, which has no "
-                f"TensorFlow; {CONTAINERS}"
+                f"The training image drydock/{image}:{tag} is not supported by Drydock's process backend, which runs "
+                f"users' own scripts with PyTorch only; {CONTAINERS}"
             )
         program = SCRIPT if tag == SCRIPT.name else self._programs.get(tag)
         return program if program and image in program.images else None

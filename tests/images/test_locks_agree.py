@@ -23,6 +23,12 @@ def test_the_image_trains_with_what_the_process_backend_trains_with() -> None:
     assert different <= {"setuptools", "python-dateutil"}  # smdebug and sagemaker-training need older ones
 
 
+def test_the_tensorflow_image_trains_with_what_the_process_backend_trains_with() -> None:
+    ours, image = read("tensorflow/programs.lock"), read("tensorflow/cpu.lock")
+    different = {name for name in ours if ours[name] != image.get(name)}
+    assert different <= {"setuptools"}  # sagemaker-training needs an older one
+
+
 def test_the_bake_file_swaps_the_base_that_the_dockerfile_names() -> None:
     name = rootfs.public_name(CONTAINERS / "base/Dockerfile")
     assert f'{{ "{name}" = "target:rootfs" }}' in (CONTAINERS.parent / "docker-bake.hcl").read_text()

@@ -221,9 +221,7 @@ def test_make_gets_the_path_of_an_environments_python(checkout: Path) -> None:
     command = [sys._base_executable, "-m", "local.environments"]  # type: ignore[attr-defined]
 
     made = subprocess.run([*command, "pytorch"], cwd=checkout, env=environ, capture_output=True, text=True, check=True)
-    wrong = subprocess.run(
-        [*command, "tensorflow"], cwd=checkout, env=environ, capture_output=True, text=True, check=False
-    )
+    wrong = subprocess.run([*command, "jax"], cwd=checkout, env=environ, capture_output=True, text=True, check=False)
 
     assert Path(made.stdout.strip()) == (checkout / ".venvs/pytorch").resolve() / "bin/python"
     assert (wrong.returncode, wrong.stdout) == (1, "")
@@ -242,7 +240,7 @@ def test_an_unknown_environment_is_refused_with_the_known_ones() -> None:
     from local.installer import SetUpError
 
     with pytest.raises(SetUpError) as refused:
-        environments.ensure("tensorflow")
+        environments.ensure("jax")
 
     assert "pytorch" in refused.value.hint
 
