@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Dict, List, Union
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -24,15 +24,24 @@ ACCEPTED = ("image/jpeg", "image/png", "application/x-npy", "application/json")
 LONGEST_HEADER = 1024  # characters; that of an image has about 60
 
 
-def predictor(predict: Callable[[Array], list[dict[str, Any]]]) -> Predictor:
-    """A predictor around `predict`, which takes an RGB image `(H, W, 3)` and returns its predictions."""
+Answer = Union[List[Dict[str, Any]], Dict[str, Any]]
+"""The predictions of an image, or these as `predictions` beside what is said of the image as a whole."""
 
-    def answer(body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
+
+def predictor(predict: Callable[[Array], Answer]) -> Predictor:
+    """A predictor around `predict`, which takes an RGB image `(H, W, 3)` and says what it finds."""
+
+    def reply(body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
         image = read(body, content_type)
-        reply = {"width": image.shape[1], "height": image.shape[0], "predictions": predict(image)}
-        return json.dumps(reply).encode(), "application/json"
+        return json.dumps(answer(image, predict(image))).encode(), "application/json"
 
-    return answer
+    return reply
+
+
+def answer(image: Array, found: Answer) -> dict[str, Any]:
+    """One answer as docs/contract.md has it, without the image's name."""
+    said = found if isinstance(found, dict) else {"predictions": found}
+    return {"width": image.shape[1], "height": image.shape[0], **said}
 
 
 def read(body: bytes, content_type: str) -> Array:

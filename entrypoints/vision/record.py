@@ -53,6 +53,7 @@ class Sample:
     source: str  # where the annotation stands, "file:line"
     split: str = ""  # "train", "validation" or "test" where the data set says so
     label: int | None = None  # class id of the image as a whole, where the format gives one
+    group: str = ""  # samples of one group show one thing, and no split parts them
 
 
 @dataclass(frozen=True, eq=False)

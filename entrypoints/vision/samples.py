@@ -1,8 +1,9 @@
-"""Sample data, all of it made up: photographs of cookies, half of them broken, and of bins with 1 to 5 objects.
+"""Sample data, all of it made up: photographs of cookies and of plates, half of them broken, and of bins.
 
     PYTHONPATH=entrypoints python -m vision.samples OUT --kind detection --images 96 --seed 0
 
 `counting` writes photographs of bins in the layout of the Amazon Bin Image Dataset, with metadata and file_list.json;
+`segmentation` writes photographs of plates in images/ with a mask each in masks/, half of them with a defect;
 `classification` writes the folders normal/ and anomalous/, `detection` a Lookout for Vision data set. Its layout and
 manifest are those of AWS's cookie data set, quirks included: masks are palette PNGs whose entries differ in alpha only
 (some are RGBA), colour maps are per line, some normals have a 16x16 white mask that does not lie where the manifest
@@ -30,6 +31,7 @@ from PIL import Image
 from optml.errors import Refusal
 from vision import bins
 from vision.cookies import photograph
+from vision.plates import plate
 from vision.tabletops import blurred
 
 SIZES = ((384, 512), (384, 512), (360, 480), (420, 560), (512, 384))  # width, height in pixels
@@ -37,6 +39,7 @@ GREEN, BLUE, WHITE = "#23A436", "#1F77B4", "#ffffff"
 MANIFEST = Path("manifests", "template.manifest")
 FILE_LIST = Path("file_list.json")
 BIN_SIZES = ((224, 168), (240, 160), (208, 176), (192, 176))
+PLATE_SIZES = ((128, 240), (144, 256), (136, 232), (152, 240))
 DUMMY_MASK = "dummy_anomaly_mask.png"
 START = datetime(2026, 1, 5, 9, 0, 0, 851000)
 
@@ -129,6 +132,23 @@ def _bins(folder: Path, images: int, seed: int) -> None:
     (folder / FILE_LIST).write_text(json.dumps({count: files for count, files in listed.items() if files}))
 
 
+def _plates(folder: Path, images: int, seed: int) -> None:
+    """images/ and masks/ of plates, every second one with a defect."""
+
+    def draw(number: int) -> None:
+        broken = bool(number % 2)
+        rng = np.random.default_rng([seed, int(broken), number])
+        width, height = PLATE_SIZES[rng.integers(len(PLATE_SIZES))]
+        picture, mask = plate(rng, width, height, broken=broken)
+        Image.fromarray(picture).save(folder / f"images/{number:04d}.jpg", quality=92)
+        Image.fromarray(mask).save(folder / f"masks/{number:04d}.png")
+
+    for name in ("images", "masks"):
+        (folder / name).mkdir()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(draw, range(1, images + 1)))
+
+
 def _held(number: int) -> int:
     """How many objects the bin of a number holds."""
     return 1 + number % 5
@@ -209,6 +229,7 @@ KINDS = {
     "detection": (_cookies_with_masks, 96, MANIFEST),
     "classification": (_cookies_by_class, 600, Path()),
     "counting": (_bins, 500, FILE_LIST),
+    "segmentation": (_plates, 400, Path()),
 }
 """What fills the folder, how many images by default, and where the annotations stand."""
 

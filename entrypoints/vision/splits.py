@@ -2,6 +2,7 @@
 
 The classes are those of its instances and of the image as a whole. Samples without any are a stratum of their own, so
 negatives are shared out like every class. Samples that the data set sets aside for testing go into neither part.
+Samples of one group stay together: what is said of a sample here holds of the group as one.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ def split(dataset: Dataset, fraction: float = 0.2, seed: int = 0) -> tuple[Datas
     if not 0 < fraction < 1:
         raise Refusal(f"validation fraction {fraction} is not between 0 and 1", "use 0.2, for one sample in five")
     chosen: set[str] = set()
-    pool = [sample for stratum in _strata(dataset, seed) if len(stratum) > 1 for sample in stratum]
-    for position, sample in enumerate(pool):
+    pool = [group for stratum in _strata(dataset, seed) if len(stratum) > 1 for group in stratum]
+    for position, group in enumerate(pool):
         if math.floor((position + 1) * fraction + 0.5) > math.floor(position * fraction + 0.5):
-            chosen.add(sample.name)
+            chosen |= {sample.name for sample in group}
     if not chosen and pool:
-        chosen.add(pool[0].name)
+        chosen |= {sample.name for sample in pool[0]}
     parts = _parts(dataset, chosen)
     if not parts[0].samples or not parts[1].samples:
         raise Refusal(
@@ -53,8 +54,8 @@ def k_folds(dataset: Dataset, k: int = 5, seed: int = 0) -> list[tuple[Dataset, 
         raise Refusal(
             f"{len(_usable(dataset))} samples cannot make {k} folds", "use 2 folds or more, at most one a sample"
         )
-    ordered = [sample for stratum in _strata(dataset, seed) for sample in stratum]
-    return [_parts(dataset, {sample.name for sample in ordered[fold::k]}) for fold in range(k)]
+    ordered = [group for stratum in _strata(dataset, seed) for group in stratum]
+    return [_parts(dataset, {sample.name for group in ordered[fold::k] for sample in group}) for fold in range(k)]
 
 
 def write_split(path: Path, train: Dataset, validation: Dataset, *, seed: int, fraction: float | None = None) -> None:
@@ -71,16 +72,24 @@ def write_split(path: Path, train: Dataset, validation: Dataset, *, seed: int, f
     partial.replace(path)
 
 
-def _strata(dataset: Dataset, seed: int) -> list[list[Sample]]:
-    strata: dict[tuple[str, ...], list[Sample]] = defaultdict(list)
+def _strata(dataset: Dataset, seed: int) -> list[list[list[Sample]]]:
+    """Groups of samples by the classes that they hold, in an order of their names and the seed."""
+    groups: dict[str, list[Sample]] = defaultdict(list)
     for sample in _usable(dataset):
-        found = {i.class_id for i in sample.instances} | ({sample.label} if sample.label is not None else set())
-        strata[tuple(sorted(dataset.classes[class_id] for class_id in found))].append(sample)
-    return [sorted(strata[classes], key=lambda sample: _rank(sample, seed)) for classes in sorted(strata)]
+        groups[sample.group or sample.name].append(sample)
+    strata: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for name, samples in groups.items():
+        found = {i.class_id for sample in samples for i in sample.instances}
+        found |= {sample.label for sample in samples if sample.label is not None}
+        strata[tuple(sorted(dataset.classes[class_id] for class_id in found))].append(name)
+    return [
+        [groups[name] for name in sorted(strata[classes], key=lambda name: _rank(name, seed))]
+        for classes in sorted(strata)
+    ]
 
 
-def _rank(sample: Sample, seed: int) -> bytes:
-    return hashlib.sha256(f"{seed}:{sample.name}".encode()).digest()
+def _rank(name: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}:{name}".encode()).digest()
 
 
 def _usable(dataset: Dataset) -> list[Sample]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from vision import boxes
@@ -47,25 +50,55 @@ def resize(image: Array, width: int, height: int) -> Array:
 def to_square(image: Array, side_px: int, fit: str) -> Array:
     """(side, side, 3): what a classifier sees of an image, `pad`: letterboxed in grey, `squash`: the aspect given up.
 
-    Pixels are averaged where the image gets smaller, so that what is thin does not vanish. The one function with which
-    training, evaluation and serving make their input.
+    The one function with which training, evaluation and serving make their input.
     """
-    size = (
-        boxes.fit((image.shape[1], image.shape[0]), (side_px, side_px)).content if fit == "pad" else (side_px, side_px)
-    )
-    if image.shape[1::-1] != size:
-        image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
-    if size == (side_px, side_px):
-        return image
-    left, top = (side_px - size[0]) // 2, (side_px - size[1]) // 2
-    canvas = np.empty((side_px, side_px, 3), np.uint8)
+    size = (side_px, side_px)
+    return averaged(image, size) if fit == "squash" else padded(image, size)[0]
+
+
+def padded(image: Array, size: tuple[int, int]) -> tuple[Array, Letterbox]:
+    """(H, W, 3) into an input of (width, height), aspect kept, grey around it; and where it went."""
+    box = boxes.fit((image.shape[1], image.shape[0]), size)
+    content = averaged(image, box.content)
+    if box.content == size:
+        return content, box
+    canvas = np.empty((size[1], size[0], 3), np.uint8)
     canvas[:] = GREY
-    canvas[top : top + size[1], left : left + size[0]] = image
+    canvas[_content(box)] = content
+    return canvas, box
+
+
+def averaged(image: Array, size: tuple[int, int]) -> Array:
+    """The image in (width, height), pixels averaged where it gets smaller, so that what is thin does not vanish."""
+    if image.shape[1::-1] == size:
+        return image
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+
+
+def labels_to_input(labels: NDArray[np.uint8], box: Letterbox, around: int) -> NDArray[np.uint8]:
+    """A label map (H, W) of the image as one of the letterboxed input, nearest pixel, `around` beside the image."""
+    canvas = np.full((box.size[1], box.size[0]), around, np.uint8)
+    canvas[_content(box)] = np.asarray(Image.fromarray(labels).resize(box.content, Image.Resampling.NEAREST))
     return canvas
+
+
+def values_to_image(values: NDArray[np.float32], box: Letterbox) -> NDArray[np.float32]:
+    """Values (h, w) of the letterboxed input as values (H, W) of the original image, bilinear."""
+    content = Image.fromarray(np.ascontiguousarray(values[_content(box)]))
+    return np.asarray(content.resize(box.image, Image.Resampling.BILINEAR))
 
 
 def mask_to_image(mask: Mask, box: Letterbox) -> Mask:
     """A mask (H, W) of the letterboxed input as a mask of the original image, nearest pixel."""
-    (width, height), (left, top) = box.content, (box.left, box.top)
-    content = Image.fromarray(mask[top : top + height, left : left + width])
+    content = Image.fromarray(mask[_content(box)])
     return np.asarray(content.resize(box.image, Image.Resampling.NEAREST), bool)
+
+
+def content_of(values: NDArray[Any], box: Letterbox) -> NDArray[Any]:
+    """The part of a letterboxed (h, w, …) that shows the image."""
+    return values[_content(box)]
+
+
+def _content(box: Letterbox) -> tuple[slice, slice]:
+    (width, height), (left, top) = box.content, (box.left, box.top)
+    return slice(top, top + height), slice(left, left + width)

@@ -19,6 +19,9 @@
 | `*.lst`, `*.rec` | lists and RecordIO of AWS's built-in image classification | `lst`, `recordio` |
 | none | a folder for each class | `image_folder` |
 
+`load_masks` reads data sets whose images have a mask each: the first table's, or without an annotation file
+`mask_folder`: `images/` and `masks/`, KolektorSDD, KolektorSDD2, pairs of a JPEG and a PNG.
+
 `vision.counting` adds the lists and metadata of the Amazon Bin Image Dataset (`abid`).
 
 `references` and `common_root` need the standard library only.
@@ -47,6 +50,7 @@ __all__ = [
     "label_files",
     "load",
     "load_labels",
+    "load_masks",
     "matching",
     "references",
     "with_images",
@@ -113,6 +117,16 @@ def load_labels(path: Path, prefer: str = "", channel: str = "", lists: Folder |
     if file.suffix == ".rec":
         return recordio.load_labels(file, folder)
     return lst.load(file, folder) if file.suffix == ".lst" else label_manifest.load(file, folder)
+
+
+def load_masks(path: Path, prefer: str = "", channel: str = "") -> Dataset:
+    """The data set of a folder whose images have a mask each; arguments and refusals as those of `load`."""
+    from vision.formats import mask_folder
+
+    folder = with_images(path, channel)
+    if prefer or annotation_files(folder.root):
+        return load(path, prefer, channel)
+    return mask_folder.load(folder)
 
 
 def label_files(folder: Path) -> list[Path]:

@@ -2,8 +2,7 @@
 
 A pixel belongs to a class where its colour stands in the colour map *of that line* and its alpha is at least 128; its
 instances are the 8-connected components of 16 pixels and more. A mask of another size than its image stands for
-"nothing here" if it holds background only, else it is an error. The image's EXIF orientation applies to its mask too,
-unless the mask has one of its own or already has the size of the image as displayed.
+"nothing here" if it holds background only, else it is an error.
 """
 
 from __future__ import annotations
@@ -15,29 +14,18 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from optml.errors import Refusal
-from vision import images, masks
+from vision import frames, images, masks
 from vision.folder import Folder
 from vision.formats import manifest
 from vision.formats.manifest import Line
 from vision.formats.resolve import Resolver
+from vision.frames import Frame
 from vision.record import Dataset, Instance, Sample, build
 
 OPAQUE = 128
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """How an image is stored, and its EXIF orientation."""
-
-    stored: tuple[int, int]  # width, height
-    orientation: int
-
-    @property
-    def displayed(self) -> tuple[int, int]:
-        return (self.stored[1], self.stored[0]) if self.orientation >= 5 else self.stored
 
 
 @dataclass
@@ -87,8 +75,7 @@ def _require_masks(shown: str, lines: Sequence[Line]) -> None:
 
 def _sample(line: Line, reading: _Reading) -> Sample:
     image = reading.resolver.find(line.image, line.where, "image")
-    with images.opened(image, reading.folder.show(image)) as opened:
-        frame = _Frame(opened.size, images.orientation(opened))
+    frame = frames.frame_of(image, reading.folder.show(image))
     instances: list[Instance] = []
     if line.mask:
         mask = reading.resolver.find(line.mask, line.where, "mask")
@@ -98,16 +85,16 @@ def _sample(line: Line, reading: _Reading) -> Sample:
     return Sample(image, reading.folder.name(image), *frame.displayed, tuple(instances), line.where)
 
 
-def _labels(path: Path, line: Line, frame: _Frame, reading: _Reading) -> NDArray[np.uint16] | None:
+def _labels(path: Path, line: Line, frame: Frame, reading: _Reading) -> NDArray[np.uint16] | None:
     """(H, W) of class id + 1, 0 for background, as the image is displayed; None for a mask that says "nothing here"."""
     shown = reading.folder.show(path)
     with images.opened(path, shown) as image:
         pixels, own_turn = np.asarray(ImageOps.exif_transpose(image).convert("RGBA")), images.orientation(image)
     labels = _classify(pixels, line, shown, reading.classes)
     height, width = labels.shape
-    if own_turn == 1 and frame.orientation != 1 and (width, height) == frame.stored:
+    if frame.turns((width, height), own_turn):
         reading.rotated += 1
-        return _turned(labels, frame.orientation)
+        return frames.turned(labels, frame.orientation)
     if (width, height) == frame.displayed:
         return labels
     if not labels.any():
@@ -141,12 +128,6 @@ def _classify(pixels: NDArray[np.uint8], line: Line, shown: str, classes: list[s
             "add the colour to internal-color-map, as BACKGROUND if it is none of the classes",
         )
     return labels
-
-
-def _turned(labels: NDArray[np.uint16], turn: int) -> NDArray[np.uint16]:
-    image = Image.fromarray(labels)
-    image.getexif()[images.ORIENTATION] = turn
-    return np.asarray(ImageOps.exif_transpose(image))
 
 
 def _instances(labels: NDArray[np.uint16] | None, reading: _Reading) -> list[Instance]:
