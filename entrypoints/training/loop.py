@@ -7,7 +7,6 @@ with the weights of one that was never interrupted (same machine, same hyperpara
 from __future__ import annotations
 
 import copy
-import csv
 import math
 from collections import defaultdict
 from collections.abc import Mapping
@@ -21,10 +20,11 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from optml.program import leave_if_stopped
-from training import resume
+from training import results, resume
 from training.averaging import averaging
 from training.pace import Pace
 from training.run import Run
+from training.schedule import learning_rate
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -46,13 +46,8 @@ if TYPE_CHECKING:
         def patience(self) -> int: ...
 
 
-WARM_UP = 0.1
-"""Share of all steps in which the learning rate rises from nothing."""
 FILES = ("last.pt", "best.safetensors", "results.csv")
 """What a checkpoint holds, below the run's folder."""
-
-PANELS = ("loss", "accuracy", "rmse")
-"""Metrics with a chart of their own, training and validation in one; so has every part of the loss, `NAME_loss`."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +90,8 @@ class _State:
 
     def step(self, loss: torch.Tensor) -> None:
         """One update, and its share in the averaged weights."""
-        done = self.updates / self._steps
         for group in self.optimizer.param_groups:
-            rising = min(1.0, (self.updates + 1) / max(1.0, WARM_UP * self._steps))
-            group["lr"] = self._peak * rising * (0.505 + 0.495 * math.cos(math.pi * min(1.0, done)))
+            group["lr"] = learning_rate(self._peak, self.updates, self._steps)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -163,7 +156,7 @@ def _epoch(run: Run[Hyperparameters], state: _State, work: Work, pace: Pace) -> 
         save_file(weights, run.folder / "best.safetensors")
     values = {f"train:{name}": value for name, value in means.items()} | judged.scores | judged.others
     values["train:epoch_seconds"] = pace.seconds()
-    _write_row(run, state.epoch, values)
+    results.write_row(run, state.epoch, values)
     torch.save(state.save(), run.folder / "last.pt")
     resume.save(run, state.epoch, [run.folder / name for name in FILES])
     run.metrics.report(values, epoch=state.epoch)
@@ -189,20 +182,3 @@ def _train(run: Run[Hyperparameters], state: _State, work: Work, pace: Pace) -> 
         if pace.due():
             print(f"epoch {state.epoch + 1}/{run.hp.epochs}: batch {pace.batches}/{len(batches)}", flush=True)
     return {name: total / len(order) for name, total in totals.items()}
-
-
-def _write_row(run: Run[Any], epoch: int, values: Mapping[str, float]) -> None:
-    """Add an epoch to results.csv, whose columns are those that the training curves know."""
-    path, row = run.folder / "results.csv", {"epoch": float(epoch)}
-    for name, value in values.items():
-        part, _, word = name.partition(":")
-        if word in PANELS or word.endswith("_loss"):
-            row[f"{'train' if part == 'train' else 'val'}/{word}"] = value
-        elif part == "validation":
-            row[f"metrics/{word}"] = value
-    new = not path.is_file()
-    with path.open("a", newline="") as file:
-        table = csv.DictWriter(file, list(row))
-        if new:
-            table.writeheader()
-        table.writerow(row)

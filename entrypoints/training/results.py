@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 SCORES = ("precision", "recall", "mAP50", "mAP50-95")
 """Of boxes as `validation:NAME`, of masks as `validation:mask_NAME`."""
+
+PANELS = ("loss", "accuracy", "rmse")
+"""Metrics with a chart of their own, training and validation in one; so has every part of the loss, `NAME_loss`."""
 
 
 def declare_scores(metrics: Registry, *, masks: bool) -> None:
@@ -83,7 +87,25 @@ def stopped(run: Run[Any]) -> None:
     """The numbers of a run that was told to stop, and what is kept of it."""
     write_numbers(run, {})
     kept = run.store.newest()
-    print(f"stopped on request; {f'epoch {kept.step} is kept' if kept else 'no epoch was finished'}", flush=True)
+    said = f"epoch {kept.epoch} is kept" if kept and kept.epoch else "no epoch was finished"
+    print(f"stopped on request; {said}", flush=True)
+
+
+def write_row(run: Run[Any], epoch: int, values: Mapping[str, float]) -> None:
+    """Add an epoch to results.csv, whose columns are those that the training curves know."""
+    path, row = run.folder / "results.csv", {"epoch": float(epoch)}
+    for name, value in values.items():
+        part, _, word = name.partition(":")
+        if word in PANELS or word.endswith("_loss"):
+            row[f"{'train' if part == 'train' else 'val'}/{word}"] = value
+        elif part == "validation":
+            row[f"metrics/{word}"] = value
+    new = not path.is_file()
+    with path.open("a", newline="") as file:
+        table = csv.DictWriter(file, list(row))
+        if new:
+            table.writeheader()
+        table.writerow(row)
 
 
 def write_numbers(run: Run[Any], best: Mapping[str, float]) -> None:

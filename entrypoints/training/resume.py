@@ -15,10 +15,10 @@ FREE = frozenset({"epochs", "patience", "device", "precision", "manifest"})
 """Hyperparameters that may change between a run and its resumption, and then have their effect."""
 
 
-def save(run: Run[Any], epochs: int, files: Iterable[Path]) -> None:
-    """Keep those of `files` that exist as the checkpoint after `epochs` epochs."""
+def save(run: Run[Any], epochs: int, files: Iterable[Path], step: int | None = None) -> None:
+    """Keep those of `files` that exist as the checkpoint after `epochs` epochs; its step where it is another number."""
     run.store.save(
-        epochs,
+        epochs if step is None else step,
         {path.name: copier(path) for path in files if path.is_file()},
         epoch=epochs,
         extra={"hyperparameters": run.settings, "classes": list(run.classes)},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from safetensors.torch import load_file
 
 from optml.environment import Environment
 from optml.errors import Refusal
+from training import first
 
 State = dict[str, torch.Tensor]
 Start = tuple[str, State]
@@ -26,43 +26,19 @@ def start(
 
     `auto` takes the channel `pretrained` where the job has one, else the starter, else none.
     """
-    source = pretrained
-    if source == "auto":
-        source = "channel" if "pretrained" in env.channels else "starter" if starter else "none"
-    if source == "none":
-        return f"random weights (pretrained={pretrained})", {}
-    if source == "channel":
-        name, state = from_channel(env.channel("pretrained"), env.scratch_dir)
-        return f"channel `pretrained` ({name})", state
-    return starter() if starter and source == "starter" else published()
 
+    def channel() -> Start:
+        path = first.file_of(env.channel("pretrained"), env.scratch_dir, (".safetensors",), (".pt", ".pth"))
+        return f"channel `pretrained` ({path.name})", read(path)
 
-def from_channel(folder: Path, scratch: Path) -> tuple[str, State]:
-    """The name and the tensors of the one weights file in `folder`: .safetensors, .pt, or a job's model.tar.gz."""
-    archive = folder / "model.tar.gz"
-    if archive.is_file():
-        folder = _unpacked(archive, scratch / "pretrained")
-    found = sorted(folder.glob("*.safetensors")) or sorted([*folder.glob("*.pt"), *folder.glob("*.pth")])
-    if not found:
-        raise Refusal(
-            "channel `pretrained` has no .safetensors, .pt, .pth or model.tar.gz",
-            "put one weights file there, or leave the channel out",
-        )
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise Refusal(f"channel `pretrained` holds several weights files: {names}", "keep one of them")
-    return found[0].name, read(found[0])
+    return first.choose(
+        pretrained, env, none=lambda words: (words, {}), channel=channel, starter=starter, published=published
+    )
 
 
 def downloaded(publisher: str, name: str, fetch: Callable[[str], str | Path]) -> Start:
     """Weights that the makers of an architecture publish, by `fetch`, because the user asked for them."""
-    try:
-        path = Path(fetch(name))
-    except Exception as error:
-        raise Refusal(
-            f"could not download {publisher}' {name}: {error}",
-            "check the network, or give the file in a channel `pretrained`",
-        ) from error
+    path = first.fetched(publisher, name, lambda: Path(fetch(name)))
     return f"{publisher}' published {name}", read(path)
 
 
@@ -123,17 +99,4 @@ def load_matching(model: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -
 def load_some(model: torch.nn.Module, source: str, weights: State) -> None:
     """Put starting weights into a model and say how many fitted; Refusal where there are some and none does."""
     fitted, total = load_matching(model, weights)
-    if weights and not fitted:
-        raise Refusal(
-            f"none of the {len(weights)} tensors of {source} fits the model", "give weights of the same architecture"
-        )
-    print(f"starting from {source}" + (f": {fitted} of {total} tensors" if weights else ""), flush=True)
-
-
-def _unpacked(archive: Path, target: Path) -> Path:
-    try:
-        with tarfile.open(archive) as packed:
-            packed.extractall(target, filter="data")
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise Refusal(f"{archive.name} cannot be unpacked: {error}", "give the archive that a job wrote") from error
-    return target
+    first.told(source, len(weights), fitted, total)
