@@ -37,7 +37,7 @@ training = $(if $(DATA),--data $(call quoted,$(DATA))) $(foreach pair,$(if $(fil
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-train-local: ## train on this machine; PROGRAM=yolo|ssd|classification|bin_counting DATA=<manifest, folder or s3://> TASK=detect|segment (yolo) EPOCHS= IMG_SIZE= BATCH_SIZE= HP="k=v …" BACKEND=process|docker
+train-local: ## train on this machine; PROGRAM=yolo|ssd|unet|classification|bin_counting DATA=<manifest, folder or s3://> TASK=detect|segment (yolo) EPOCHS= IMG_SIZE= BATCH_SIZE= HP="k=v …" BACKEND=process|docker
 	@./drydock train $(call quoted,$(PROGRAM)) $(if $(BACKEND),--backend $(BACKEND)) $(training)
 
 up: ## start the emulator in the background; BACKEND=process|docker is what runs its jobs

@@ -68,6 +68,15 @@ def pytorch() -> Path:
 
 
 @pytest.fixture(scope="session")
+def tensorflow() -> Path:
+    """The Python of the TensorFlow environment; skips where it cannot be made."""
+    try:
+        return environments.ensure("tensorflow")
+    except SetUpError as error:
+        pytest.skip(f"the tensorflow environment cannot be made here: {error.message}")
+
+
+@pytest.fixture(scope="session")
 def engine() -> Iterator[Any]:
     """A docker.DockerClient of the engine of this machine; skips where none answers."""
     client = engines.connected()

@@ -29,6 +29,12 @@ TASKS: Mapping[str, Mapping[str, Check]] = {
         "threshold": lambda value: value is None or _number(value),
         "positive": lambda value: value in (None, 0, 1),
     },
+    "semantic": {
+        "fit": lambda value: value == "pad",
+        "threshold": _number,
+        "image_threshold": _number,
+        "image_score": lambda value: value in ("head", "pixels"),
+    },
     "count": {
         **_CLASSIFIER,
         "head": lambda value: value in ("ordinal", "softmax"),

@@ -44,3 +44,10 @@ BIN_COUNTING: Mapping[str, Alias] = {
     "num-classes": Alias("max-count"),
 }
 """What the published projects on the Amazon Bin Image Dataset call theirs, whose classes are the counts 1 to 5."""
+
+SEGMENTATION: Mapping[str, Alias] = {
+    name: COMMON[name] for name in ("mini-batch-size", "lr", "early-stopping-patience")
+}
+"""Of AWS's built-in semantic segmentation and of published projects; `learning-rate`, `weight-decay` and `epochs` are
+our own names too.
+"""

@@ -20,24 +20,25 @@ from optml.program import Verb
 
 if TYPE_CHECKING:
     from vision.images import Array
+    from vision.payload import Answer
     from vision.record import Dataset
 
 
 class Model(Protocol):
     """A trained model folder, loaded."""
 
-    def predict(self, image: Array, confidence: float | None = None) -> list[dict[str, Any]]:
-        """Predictions of one RGB image `(H, W, 3)`; schema in docs/contract.md.
+    def predict(self, image: Array, confidence: float | None = None) -> Answer:
+        """What is found in one RGB image `(H, W, 3)`; schema in docs/contract.md.
 
         `confidence` is the lowest score reported; None takes the model's own.
         """
 
 
-class Traceable(Model, Protocol):
-    """A model that torch can write as it is."""
+class Exportable(Model, Protocol):
+    """A model that its framework can write as it is."""
 
     def export(self, path: Path) -> None:
-        """Write TorchScript."""
+        """Write TorchScript, or what else the program exports."""
 
 
 Load = Callable[[Path, Path], Model]
@@ -46,17 +47,19 @@ Load = Callable[[Path, Path], Model]
 
 def table(
     name: str,
-    load: Callable[[Path, Path], Traceable],
+    load: Callable[[Path, Path], Exportable],
     train: Callable[[Environment, Any], None],
     evaluate: Callable[[argparse.Namespace], None],
+    exported: tuple[str, str] = ("model.torchscript", "TorchScript"),
 ) -> dict[str, Verb]:
-    """The five verbs of the program `name`, whose models `load` opens."""
+    """The five verbs of the program `name`, whose models `load` opens and write as `exported`: a name, and its kind."""
+    file, kind = exported
     return {
         "train": Verb(train, "train as SageMaker would"),
         "serve": Verb(lambda _: serve(name, load), "answer /ping and /invocations"),
         "predict": Verb(partial(predict, load), "predictions of images as JSON", predict_arguments),
         "evaluate": Verb(evaluate, "metrics on a data set as JSON", evaluate_arguments),
-        "export": Verb(partial(export, load), "TorchScript for other runtimes", torchscript_arguments),
+        "export": Verb(partial(export, load, file), f"{kind} for other runtimes", folder_arguments),
     }
 
 
@@ -70,14 +73,13 @@ def serve(name: str, load: Load) -> None:
 
 def predict(load: Load, options: argparse.Namespace) -> None:
     """Print predictions of images, one JSON document an image."""
-    from vision import images
+    from vision import images, payload
 
     with scratch_folder() as scratch:
         model = load(options.model, scratch)
         for path in options.images:
             image = images.open_image(path)
-            found = model.predict(image, options.confidence)
-            row = {"image": str(path), "width": image.shape[1], "height": image.shape[0], "predictions": found}
+            row = {"image": str(path)} | payload.answer(image, model.predict(image, options.confidence))
             print(json.dumps(row), flush=True)
 
 
@@ -95,9 +97,9 @@ def labelled_set(options: argparse.Namespace, classes: list[str]) -> Dataset:
     return record.aligned(formats.load_labels(options.data, prefer=options.manifest), classes)
 
 
-def export(load: Callable[[Path, Path], Traceable], options: argparse.Namespace) -> None:
-    """Write the model as TorchScript beside its metadata.json; print the path."""
-    target = options.out / "model.torchscript"
+def export(load: Callable[[Path, Path], Exportable], file: str, options: argparse.Namespace) -> None:
+    """Write the model for other runtimes beside its metadata.json; print the path."""
+    target = options.out / file
     with scratch_folder() as scratch:
         model = load(options.model, scratch)
         make_folder(options.out)
@@ -137,13 +139,13 @@ def evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--manifest", default="", help="annotation file inside it, when it holds several")
 
 
-def torchscript_arguments(parser: argparse.ArgumentParser) -> None:
+def folder_arguments(parser: argparse.ArgumentParser) -> None:
     _model_arguments(parser)
     parser.add_argument("out", type=Path, help="folder to write the model to")
 
 
 def export_arguments(parser: argparse.ArgumentParser) -> None:
-    torchscript_arguments(parser)
+    folder_arguments(parser)
     parser.add_argument("--format", choices=("onnx", "torchscript"), default="onnx", help="onnx needs the package onnx")
 
 

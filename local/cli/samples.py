@@ -15,12 +15,14 @@ from local.home import Home
 ENTRYPOINTS = CHECKOUT / "entrypoints"
 
 
-def sample_data(home: Home, kind: str) -> Path:
-    """Folder with generated images of a kind (of `vision.samples`); made again when the generator has changed."""
+def sample_data(home: Home, kind: str, environment: str) -> Path:
+    """Folder with generated images of a kind (of `vision.samples`), made in the environment of the program that wants
+    them; again when the generator has changed.
+    """
     target = home.root / "samples" / (_generator_digest() + ("" if kind == "detection" else f"-{kind}"))
     if target.is_dir():
         return target
-    python = environments.ensure("pytorch", say)
+    python = environments.ensure(environment, say)
     say("no --data: generating sample images")
     part = target.with_name(f".{target.name}.{os.getpid()}")
     part.parent.mkdir(parents=True, exist_ok=True)

@@ -143,7 +143,7 @@ def _resumable(running: Place, job: str) -> dict[str, Any]:
 def _send(running: Place, program: Program, places: Mapping[str, str], *, resumes: bool) -> dict[str, Source]:
     """Makes every named place readable for the job, and generated data if there is none but the program wants some."""
     if not places and not resumes and program.samples:
-        places = {"train": str(sample_data(running.home, program.samples))}
+        places = {"train": str(sample_data(running.home, program.samples, program.environment))}
     s3 = running.client("s3")
     sources = {channel: upload.find(s3, place, running.bucket) for channel, place in places.items()}
     running.ensure_bucket()

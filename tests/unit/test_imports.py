@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FRAMEWORKS = {"torch", "torchvision", "tensorflow", "ultralytics", "cv2"}
-PLATFORM = {"training", "yolo", "ssd", "classification", "bin_counting", "local", "boto3", "botocore"}
+FRAMEWORKS = {"torch", "torchvision", "tensorflow", "keras", "ultralytics", "cv2"}
+PLATFORM = {"training", "yolo", "ssd", "classification", "bin_counting", "unet", "local", "boto3", "botocore"}
 
 
 def imported(path: Path) -> set[tuple[str, str]]:
@@ -71,6 +71,7 @@ def test_local_starts_programs_and_never_imports_them(path: Path) -> None:
         "ssd",
         "classification",
         "bin_counting",
+        "unet",
         "entrypoints",
         "compile",
     }

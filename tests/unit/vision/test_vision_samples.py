@@ -104,3 +104,13 @@ def test_nothing_is_left_of_a_data_set_that_could_not_be_made(tmp_path):
     with pytest.raises(OSError, match="file"):
         samples.write(tmp_path / "file" / "out", images=2)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_plates_of_which_half_have_a_defect_that_their_mask_marks(tmp_path):
+    samples.write(tmp_path / "plates", images=6, seed=1, kind="segmentation")
+    data = formats.load_masks(tmp_path / "plates")
+    assert (data.classes, data.has_masks, data.notes) == (("defect",), True, ())
+    assert Counter(bool(sample.instances) for sample in data.samples) == {True: 3, False: 3}
+    assert all(instance.mask.sum() >= 60 for sample in data.samples for instance in sample.instances)
+    samples.write(tmp_path / "again", images=6, seed=1, kind="segmentation")
+    assert content(tmp_path / "again") == content(tmp_path / "plates")

@@ -1,0 +1,85 @@
+"""The UNet program's training: artefacts, metric lines, stopping, resuming, several classes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.emulator import ROOT
+from tests.support.job import ENTRYPOINTS, Job
+from tests.support.weights import fingerprint
+from tests.unit.unet.conftest import TINY
+
+pytestmark = pytest.mark.tensorflow
+
+KILLED_WITHIN_AN_EPOCH = f"""
+import os, signal, sys
+sys.path.insert(0, {str(ENTRYPOINTS)!r})
+from training import keras_loop
+save, keras_loop.SAVE_EVERY_S = keras_loop._save, -1.0
+def save_and_die(run, state):
+    save(run, state)
+    if (state.place.epoch, state.place.batch) == (1, 2):
+        os.kill(os.getpid(), signal.SIGKILL)
+keras_loop._save = save_and_die
+import unet
+unet.PROGRAM.main(["train"])
+"""
+
+
+def test_artefacts_are_complete(trained: tuple[Job, str]) -> None:
+    job, _ = trained
+    metadata = json.loads(job.model("metadata.json").read_text())
+    assert (metadata["task"], metadata["classes"], metadata["input_size"]) == ("semantic", ["defect"], [32, 64])
+    assert (metadata["architecture"], metadata["loss"]) == ("plain", "dice_crossentropy")
+    assert 0 < metadata["threshold"] < 1
+    assert metadata["image_score"] in ("head", "pixels")
+    for name in ("curves.png", "precision-recall.png", "roc.png", "predictions.jpg"):
+        assert job.output(name).read_bytes()[:2] in (b"\x89P", b"\xff\xd8")
+    with job.output("results.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    assert [row["epoch"] for row in rows] == ["1.0", "2.0", "3.0"]
+    assert {"train/loss", "val/loss", "metrics/dice", "metrics/auroc"} <= set(rows[0])
+    best = json.loads(job.output("metrics.json").read_text())["best"]
+    assert {"nothing_defective", "everything_defective", "mean_mask"} <= set(best)
+    names = sorted(json.loads(job.output("split.json").read_text())["validation"])
+    assert sorted(row["image"] for row in json.loads(job.output("predictions.json").read_text())) == names
+    assert not job.failure
+
+
+def test_every_metric_line_is_caught_by_exactly_one_published_definition(trained: tuple[Job, str]) -> None:
+    _, output = trained
+    program = json.loads((ROOT / "entrypoints" / "programs.json").read_text())["programs"]["unet"]
+    seen = set()
+    for line in output.splitlines():
+        matching = [d["Name"] for d in program["metric_definitions"] if re.search(d["Regex"], line)]
+        assert len(matching) == (1 if line.startswith("#metric") else 0), line
+        seen |= set(matching)
+    assert seen == {definition["Name"] for definition in program["metric_definitions"]}
+
+
+def test_a_run_killed_within_an_epoch_and_stopped_once_ends_with_the_weights_of_one_that_was_not(
+    job: Job, trained: tuple[Job, str], tensorflow: Path
+) -> None:
+    whole, _ = trained
+    job.configure(**TINY)
+    command, job.command = job.command, [str(tensorflow), "-c", KILLED_WITHIN_AN_EPOCH]
+    assert job.run().returncode == -signal.SIGKILL
+    assert not job.model("metadata.json").exists()
+    job.command = command
+    stopped = job.interrupted("resuming after epoch 1, 2 batches into the next,", signal.SIGTERM)
+    assert stopped.returncode == 143, stopped.stderr
+    assert "stopped on request; epoch" in stopped.stdout
+    assert json.loads(job.model("metadata.json").read_text())["threshold"] is not None
+    assert not job.failure
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    assert fingerprint(job.model("model.safetensors")) == fingerprint(whole.model("model.safetensors"))
+    newest = [sorted((one.base / "checkpoints").glob("0*"))[-1] for one in (job, whole)]
+    assert newest[0].name == newest[1].name
+    assert fingerprint(newest[0] / "last.safetensors") == fingerprint(newest[1] / "last.safetensors")
