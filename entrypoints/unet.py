@@ -43,7 +43,7 @@ class Hyperparameters:
     """Dashes and underscores are equal; a few names of published projects are understood too (`training.names`)."""
 
     model: str = field("plain", choices=MODELS, help="encoder: a small plain one, or MobileNetV2 of a width")
-    epochs: int = field(20, unit="passes over the training set", minimum=1)
+    epochs: int = field(14, unit="passes over the training set", minimum=1)
     batch_size: int = field(8, unit="images", minimum=1, recommended=(2, 64))
     img_size: int = field(224, unit="pixels, longer side of the input", minimum=64, multiple_of=32)
     shape: str = field(

@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 import signal
+import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support.emulator import ROOT
 from tests.support.job import ENTRYPOINTS, Job
@@ -83,3 +87,41 @@ def test_a_run_killed_within_an_epoch_and_stopped_once_ends_with_the_weights_of_
     newest = [sorted((one.base / "checkpoints").glob("0*"))[-1] for one in (job, whole)]
     assert newest[0].name == newest[1].name
     assert fingerprint(newest[0] / "last.safetensors") == fingerprint(newest[1] / "last.safetensors")
+
+
+def test_two_classes_from_the_weights_of_another_job(
+    job: Job, trained: tuple[Job, str], plates: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "classes"
+    shutil.copytree(plates, data)
+    (data / "classes.txt").write_text("left\nright\n")
+    for path in sorted((data / "masks").glob("*.png")):
+        with Image.open(path) as image:
+            mask = np.asarray(image) > 0
+        sides = 1 + (np.arange(mask.shape[1]) >= mask.shape[1] // 2)
+        Image.fromarray((mask * sides).astype(np.uint8)).save(path)
+    (job.base / "input/data/train").unlink()
+    job.channel("train", data)
+    job.channel("pretrained", trained[0].base / "model")
+    job.configure(**(TINY | {"epochs": "1"}))
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"starting from channel `pretrained` \(model.safetensors\): (\d+) of (\d+) tensors", done.stdout)
+    assert found, done.stdout
+    assert int(found[1]) == int(found[2]) - 2  # the last layer has other classes
+    assert json.loads(job.model("metadata.json").read_text())["classes"] == ["left", "right"]
+
+
+@pytest.mark.slow
+def test_a_mobilenet_takes_the_weights_that_keras_publishes(job: Job, tensorflow: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    code = (
+        "import keras; keras.applications.MobileNetV2(include_top=False, weights=None, alpha=0.35)"
+        f".save_weights({str(tmp_path / 'weights/mobilenet.weights.h5')!r})"
+    )
+    subprocess.run([tensorflow, "-c", code], check=True, capture_output=True)
+    job.channel("pretrained", tmp_path / "weights")
+    job.configure(**(TINY | {"epochs": "1", "model": "mobilenetv2_035"}))
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"channel `pretrained` \(mobilenet.weights.h5\): \d{2,} of \d+ tensors", done.stdout)
