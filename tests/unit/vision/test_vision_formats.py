@@ -98,7 +98,7 @@ def test_every_real_cookie_decodes(real_data):
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize("name", ["abid", "crackforest", "deeppcb", "ksdd", "l4v-aliens", "magnetic-tile", "neu-det"])
+@pytest.mark.parametrize("name", ["abid", "crackforest", "deeppcb", "ksdd", "l4v-aliens", "magnetic-tile"])
 def test_the_other_real_sets_are_in_none_of_the_formats_and_say_so(real_data, name):
     with pytest.raises(Refusal, match="no annotations in"):
         formats.load(real_data / name)

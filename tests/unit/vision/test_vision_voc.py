@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,13 @@ def test_entities_are_refused(tmp_path):
     file = tmp_path / "ANNOTATIONS/a.xml"
     file.write_text('<!DOCTYPE x [<!ENTITY a "aaaa">]>' + file.read_text())
     assert "it declares entities (train/ANNOTATIONS/a.xml)" in refusal(tmp_path)
+
+
+@pytest.mark.real_data
+def test_the_real_steel_surfaces_are_read_whole(real_data):
+    dataset = formats.load(real_data / "neu-det")
+    boxes = Counter(dataset.classes[item.class_id] for sample in dataset.samples for item in sample.instances)
+    assert len(dataset.samples) == 1402
+    assert boxes.total() == 3291 - 3  # three are there twice
+    assert boxes["pitted_surface"] == 309
+    assert dataset.notes == ("3 repeated objects dropped", "59 objects marked difficult")
