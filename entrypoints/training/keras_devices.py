@@ -23,9 +23,9 @@ def prepare(device: str, threads: int, seed: int | None = None) -> Compute:
         raise Refusal(
             "device=cuda, but this machine has no GPU that TensorFlow can use", "use device=auto or device=cpu"
         )
-    if device == "cpu" and found:
-        tf.config.set_visible_devices([], "GPU")
     with contextlib.suppress(RuntimeError):  # a program that loads its model again is told the same
+        if device == "cpu":
+            tf.config.set_visible_devices([], "GPU")
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
         for gpu in found if device != "cpu" else ():

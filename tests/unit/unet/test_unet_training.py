@@ -89,6 +89,29 @@ def test_a_run_killed_within_an_epoch_and_stopped_once_ends_with_the_weights_of_
     assert fingerprint(newest[0] / "last.safetensors") == fingerprint(newest[1] / "last.safetensors")
 
 
+def test_no_loss_is_nan_where_masks_are_empty_full_or_all_beside_the_image(tensorflow: Path) -> None:
+    code = f"""
+import sys
+sys.path.insert(0, {str(ENTRYPOINTS)!r})
+import numpy as np
+import tensorflow as tf
+from training import keras_losses
+for classes in (1, 3):
+    for value in (0, 1, 255):
+        for loss in keras_losses.LOSSES:
+            logits = tf.Variable(tf.random.normal((2, 8, 8, 1 if classes == 1 else classes + 1)) * 50)
+            labels = np.full((2, 8, 8), value, np.uint8)
+            with tf.GradientTape() as tape:
+                lost = keras_losses.total(loss, logits, tf.zeros((2, 1)), labels, np.array([value == 1] * 2))
+            gradient = tape.gradient(lost, logits)
+            ok = np.isfinite(float(lost)) and (gradient is None or bool(tf.reduce_all(tf.math.is_finite(gradient))))
+            print(ok, classes, value, loss)
+"""
+    done = subprocess.run([tensorflow, "-c", code], capture_output=True, text=True, check=True)
+    assert [line for line in done.stdout.splitlines() if not line.startswith("True")] == []
+    assert len(done.stdout.splitlines()) == 24
+
+
 def test_two_classes_from_the_weights_of_another_job(
     job: Job, trained: tuple[Job, str], plates: Path, tmp_path: Path
 ) -> None:
