@@ -44,14 +44,18 @@ class Hyperparameters:
 
     model: str = field("plain", choices=MODELS, help="encoder: a small plain one, or MobileNetV2 of a width")
     epochs: int = field(14, unit="passes over the training set", minimum=1)
-    batch_size: int = field(8, unit="images", minimum=1, recommended=(2, 64))
+    batch_size: int = field(4, unit="images", minimum=1, recommended=(2, 64))
     img_size: int = field(224, unit="pixels, longer side of the input", minimum=64, multiple_of=32)
     shape: str = field(
         "fit", choices=("fit", "square"), help="of the input: the proportions of the median image, or square"
     )
-    learning_rate: float = field(0.005, unit="AdamW step size", minimum=1e-8, recommended=(1e-5, 0.02))
+    learning_rate: float = field(0.002, unit="AdamW step size", minimum=1e-8, recommended=(1e-5, 0.02))
     weight_decay: float = field(0.02, unit="share of a step", minimum=0.0, maximum=1.0)
-    loss: str = field("dice_crossentropy", choices=LOSSES, help="of the pixels; the image's is a cross-entropy")
+    loss: str = field(
+        "dice_crossentropy",
+        choices=LOSSES,
+        help="of the pixels, the image's is a cross-entropy; dice alone learns nothing from images without a defect",
+    )
     augmentation: str = field(
         "light",
         choices=("none", "light", "full"),

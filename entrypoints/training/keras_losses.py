@@ -1,4 +1,4 @@
-"""What a UNet minimises: cross-entropy, focal loss, soft Dice of a batch, and their sum; never NaN on empty masks."""
+"""What a UNet minimises: cross-entropy, focal loss, soft Dice of images, a sum; never NaN on empty masks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOSSES = ("dice_crossentropy", "dice", "crossentropy", "focal")
 IMAGE_SHARE = 0.2
 """How much the loss of the head for the whole image weighs."""
 _SMOOTH = 1.0
-"""Pixels added to both sides of Dice, which is 1 where nothing is there and nothing found."""
+"""Pixels added to both sides of Dice, so that it does not jump where little is there."""
 _FOCUS = 2.0
 
 
@@ -49,8 +49,10 @@ def _entropy(logits: Any, true: Any, wanted: Any) -> Any:
 
 
 def _dice(found: Any, wanted: Any, asked: Any) -> Any:
-    """One less Dice over the batch, the mean of the classes."""
+    """One less Dice of the images that hold a class, all alike: of a batch as one, thin scratches would not count."""
     found, wanted = found * asked[..., None], wanted * asked[..., None]
-    both = tf.reduce_sum(found * wanted, (0, 1, 2))
-    each = tf.reduce_sum(found, (0, 1, 2)) + tf.reduce_sum(wanted, (0, 1, 2))
-    return tf.reduce_mean(1 - (2 * both + _SMOOTH) / (each + _SMOOTH))
+    there = tf.reduce_sum(wanted, (1, 2))  # (B, C)
+    both = tf.reduce_sum(found * wanted, (1, 2))
+    lost = 1 - (2 * both + _SMOOTH) / (tf.reduce_sum(found, (1, 2)) + there + _SMOOTH)
+    held = tf.cast(there > 0, tf.float32)
+    return tf.reduce_sum(lost * held) / tf.maximum(tf.reduce_sum(held), 1.0)
