@@ -74,9 +74,12 @@ class Jobs:
         return self.output(name)
 
     def log(self, name: str) -> list[str]:
-        """Every line that CloudWatch Logs has of the job."""
+        """Every line that CloudWatch Logs has of the job; none before the first one made the group."""
         logs = self.client("logs")
-        streams = logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix=f"{name}/")["logStreams"]
+        try:
+            streams = logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix=f"{name}/")["logStreams"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
         if not streams:
             return []
         lines: list[str] = []

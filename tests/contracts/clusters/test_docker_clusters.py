@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 from tests.support.clusters import on_each, said_by_all
-from tests.support.jobs import Cloud
+from tests.support.jobs import Cloud, Jobs
 from tests.support.runners import BASE, DockerRuns
 
 
@@ -44,4 +44,5 @@ def test_the_hosts_of_two_jobs_do_not_meet(containers: DockerRuns, start: Callab
         on_each(cloud, name, show)
     for name in ("here", "there"):
         said_by_all(cloud, name, "at ")
+        Jobs.said(cloud, name, "at ")  # in CloudWatch Logs too, which shows a line a moment later
     assert set(cloud.output("here")).isdisjoint(cloud.output("there"))
