@@ -90,6 +90,7 @@ from runtimes.detector import Detector
 from vision import images
 metadata = json.load(open({str(tmp_path / "out/metadata.json")!r})) | {{"graph": {{"overlaps": True}}}}
 class Session:
+    outputs = ("detections",)
     shape = (1, 3, 64, 64)
     def predict(self, x):
         module = torch.jit.load({str(tmp_path / "out/model.torchscript")!r})
