@@ -1,7 +1,8 @@
 """The tags that pushed images have: one for each build, since tags in ECR are not moved.
 
 ``drydock/train-cpu:yolo`` is pushed as ``…/drydock/train-cpu:yolo-0.1.0-fd0d3c1``: program, version and revision of
-its labels. An image without these labels gets the first 12 digits of its id instead.
+its labels. An image without these labels, or with those that it has from one of ours that it was made from, gets the
+first 12 digits of its id instead.
 """
 
 import re
@@ -14,7 +15,7 @@ from local.aws.resource import Standing
 from local.cli.refusal import FAILED, Refusal
 from local.jobs.programs import BUILD
 
-VERSION, REVISION = "org.opencontainers.image.version", "org.opencontainers.image.revision"
+TITLE, VERSION, REVISION = (f"org.opencontainers.image.{name}" for name in ("title", "version", "revision"))
 
 
 def split(image: str) -> tuple[str, str]:
@@ -32,8 +33,10 @@ def repository_name(image: str) -> str:
 def build_tag(image: str, found: Mapping[str, Any]) -> str:
     """The tag of this very build, from what the engine says of the image."""
     labels = found["Config"].get("Labels") or {}
-    version, revision = labels.get(VERSION), labels.get(REVISION)
-    build = f"{version}-{revision[:7]}" if version and revision else found["Id"].removeprefix("sha256:")[:12]
+    title, version, revision = (labels.get(name) for name in (TITLE, VERSION, REVISION))
+    inherited = title and title != image and title.startswith(PREFIX)
+    named = version and revision and not inherited
+    build = f"{version}-{str(revision)[:7]}" if named else found["Id"].removeprefix("sha256:")[:12]
     return f"{split(image)[1]}-{build}"
 
 

@@ -136,6 +136,17 @@ def test_an_image_without_labels_is_told_apart_by_its_id(
         assert held(registry, f"drydock/{images.name}", f"plain-{identity}")
 
 
+def test_an_image_made_from_one_of_ours_is_told_apart_by_its_id(
+    images: Images, registry: str, aws: Emulator, drydock: Drydock, engine: Any
+) -> None:
+    inherited = LABELS | {"org.opencontainers.image.title": "drydock/train-cpu:script"}
+    for content in ("one", "two"):
+        image = images.build("mine", content, **inherited)
+        assert drydock("push", image, **aws.environment).code == 0
+        identity = engine.images.get(image).id.removeprefix("sha256:")[:12]
+        assert held(registry, f"drydock/{images.name}", f"mine-{identity}")
+
+
 def test_an_image_of_another_architecture_is_refused_before_anything_is_sent(
     images: Images, aws: Emulator, drydock: Drydock
 ) -> None:
