@@ -121,7 +121,8 @@ def read_plan(wanted: Sequence[str], environ: Mapping[str, str]) -> dict[str, An
     result = subprocess.run(command, cwd=CHECKOUT, env=environ, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         reason = (result.stderr.strip().splitlines() or ["bake cannot read it"])[-1].removeprefix("ERROR: ")
-        known = ", ".join(["train", "local", "runtime", *(tag.replace(":", "-") for tag in program_tags())])
+        built = [name for name, target in read_plan([], environ).items() if target.get("tags")] if wanted else []
+        known = ", ".join(["train", "runtime", *built])
         raise CannotBuildError(f"docker-bake.hcl: {reason}", f"targets are {known}")
     targets: dict[str, Any] = json.loads(result.stdout)["target"]
     return targets

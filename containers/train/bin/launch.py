@@ -61,7 +61,7 @@ def program(verb: str, arguments: list[str], environ: Mapping[str, str]) -> list
     programs = json.loads((PROGRAMS / "programs.json").read_text(encoding="utf-8"))["programs"]
     if name in programs:
         return [str(PROGRAMS / programs[name]["file"]), verb, *arguments]
-    tags = ", ".join(f":{known}" for known in programs)
+    tags = ", ".join(f":{known}" for known, entry in programs.items() if has_framework(entry["environment"]))
     if name:
         raise Refusal(f"this image has no program {name!r} (DRYDOCK_PROGRAM)", f"use one of the image's tags {tags}")
     if verb == "serve":
@@ -74,6 +74,11 @@ def program(verb: str, arguments: list[str], environ: Mapping[str, str]) -> list
         f"use one of the image's tags {tags}, or set the hyperparameters sagemaker_program and "
         "sagemaker_submit_directory",
     )
+
+
+def has_framework(environment: str) -> bool:
+    """Whether programs of an environment can run in this image, which holds those of other frameworks too."""
+    return importlib.util.find_spec({"pytorch": "torch"}.get(environment, environment)) is not None
 
 
 def own_program(path: str) -> str:
