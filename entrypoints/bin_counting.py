@@ -91,9 +91,9 @@ def train(env: Environment, hp: Hyperparameters) -> None:
     """Read, split, train, keep the best epoch, write the artefacts."""
     sets = read_data(env, hp)
     waiting.asleep()
-    from training import classifying  # torch takes seconds to import: wrong data is refused before
+    from training import classifying, devices  # torch takes seconds to import: wrong data is refused before
 
-    run = classifying.new_run(env, hp, sets[0].classes, METRICS)
+    run = devices.new_run(env, hp, sets[0].classes, METRICS)
     job = classifying.prepare(run, build(hp.model, hp.head, hp.hidden, len(run.classes), hp.dropout), sets)
     head = {"head": hp.head, "hidden": hp.hidden}
     classifying.fit(run, job, objective(run), lambda: classifying.save_model(run, job, "bin_counting", "count", **head))

@@ -93,9 +93,9 @@ def train(env: Environment, hp: Hyperparameters) -> None:
     """Read, split, train, keep the best epoch, choose the threshold, write the artefacts."""
     sets = read_data(env, hp)
     waiting.asleep()
-    from training import backbones, classifying  # torch takes seconds to import: wrong data is refused before
+    from training import backbones, classifying, devices  # torch takes seconds to import: wrong data is refused before
 
-    run = classifying.new_run(env, hp, sets[0].classes, METRICS)
+    run = devices.new_run(env, hp, sets[0].classes, METRICS)
     job = classifying.prepare(run, backbones.build(hp.model, len(run.classes)), sets)
     goal = objective(run, job.train)
     classifying.fit(run, job, goal, lambda: save_model(run, job, goal))

@@ -101,9 +101,9 @@ def train(env: Environment, hp: Hyperparameters) -> None:
     sets = read_data(env, hp)
     side_px = input_size(hp, sets[0])
     waiting.asleep()
-    from training import detection_job  # torch takes seconds to import: wrong data is refused before
+    from training import detection_job, devices  # torch takes seconds to import: wrong data is refused before
 
-    run = detection_job.new_run(env, hp, sets[0].classes, METRICS)
+    run = devices.new_run(env, hp, sets[0].classes, METRICS)
     job = detection_job.prepare(run, sets, side_px)
     detection_job.fit(run, job, lambda: save_model(run, job))
     report(run, sets[1])

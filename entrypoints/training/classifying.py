@@ -11,10 +11,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from optml import artefact, checkpoints
-from optml.environment import Environment
-from optml.metrics import Registry
-from optml.program import Stopped
+from optml import artefact
 from training import backbones, devices, loop, model_folder, results, weights
 from training.image_store import Features, Images
 from training.labels import Labelled, Labelling, Objective
@@ -23,8 +20,9 @@ from vision import classification
 from vision.record import Dataset
 
 if TYPE_CHECKING:
+    from training.run import Looped
 
-    class Hyperparameters(loop.Hyperparameters, Protocol):
+    class Hyperparameters(Looped, Protocol):
         """What is read here of a program's hyperparameters."""
 
         @property
@@ -54,13 +52,6 @@ class Job:
     validation: Labelled
 
 
-def new_run(env: Environment, hp: Hyperparameters, classes: tuple[str, ...], metrics: Registry) -> Run[Any]:
-    """A run on this machine's device, its randomness fixed."""
-    compute = devices.compute(hp.device, hp.precision)
-    devices.make_deterministic(hp.seed, env.num_cpus)
-    return Run(env, hp, compute, classes, checkpoints.Store(env.checkpoint_dir), metrics)
-
-
 def prepare(run: Run[Hyperparameters], network: torch.nn.Module, sets: tuple[Dataset, Dataset]) -> Job:
     """The network with its starting weights, on the device, and what it, or only its head, sees of both sets."""
     hp, device = run.hp, run.compute.device
@@ -85,15 +76,8 @@ def fit(run: Run[Hyperparameters], job: Job, goal: Objective, save: Callable[[],
     """Train and save the best epoch, that of a run that is told to stop too."""
     part = " (its head only)" if run.hp.freeze else ""
     print(f"training {run.hp.model}{part} on {run.compute}, {run.env.num_cpus} CPUs", flush=True)
-    try:
-        with devices.memory_checked(run.hp.batch_size, run.hp.img_size):
-            loop.fit(run, job.trained, Labelling(run, job.train, job.validation, goal))
-    except Stopped:
-        if run.store.newest():
-            save()
-        results.stopped(run)
-        raise
-    save()
+    with results.kept(run, save), devices.memory_checked(run.hp.batch_size, run.hp.img_size):
+        loop.fit(run, job.trained, Labelling(run, job.train, job.validation, goal))
 
 
 def save_model(run: Run[Hyperparameters], job: Job, program: str, task: str, **details: Any) -> None:

@@ -13,11 +13,8 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from optml import artefact, checkpoints
-from optml.environment import Environment
+from optml import artefact
 from optml.errors import Refusal
-from optml.metrics import Registry
-from optml.program import Stopped
 from training import backbones, detectors, devices, loop, model_folder, results, weights
 from training.detecting import Detecting, Detector
 from training.run import Run
@@ -26,8 +23,9 @@ from vision import anchors, transforms
 from vision.record import Dataset
 
 if TYPE_CHECKING:
+    from training.run import Looped
 
-    class Hyperparameters(loop.Hyperparameters, Protocol):
+    class Hyperparameters(Looped, Protocol):
         """What is read here of a program's hyperparameters."""
 
         @property
@@ -54,13 +52,6 @@ class Job:
     side_px: int
     anchors: list[float] | None
     work: Detecting
-
-
-def new_run(env: Environment, hp: Hyperparameters, classes: tuple[str, ...], metrics: Registry) -> Run[Any]:
-    """A run on this machine's device, its randomness fixed."""
-    compute = devices.compute(hp.device, hp.precision)
-    devices.make_deterministic(hp.seed, env.num_cpus)
-    return Run(env, hp, compute, classes, checkpoints.Store(env.checkpoint_dir), metrics)
 
 
 def prepare(run: Run[Hyperparameters], sets: tuple[Dataset, Dataset], side_px: int) -> Job:
@@ -92,15 +83,8 @@ def fit(run: Run[Hyperparameters], job: Job, save: Callable[[], None]) -> None:
         f"training {run.hp.model} at {job.side_px} px with {spread} on {run.compute}, {run.env.num_cpus} CPUs",
         flush=True,
     )
-    try:
-        with devices.memory_checked(run.hp.batch_size, job.side_px):
-            loop.fit(run, job.network, job.work)
-    except Stopped:
-        if run.store.newest():
-            save()
-        results.stopped(run)
-        raise
-    save()
+    with results.kept(run, save), devices.memory_checked(run.hp.batch_size, job.side_px):
+        loop.fit(run, job.network, job.work)
 
 
 def best_confidence(run: Run[Hyperparameters], job: Job) -> float:

@@ -10,8 +10,18 @@ from typing import Any
 
 import torch
 
+from optml import checkpoints
+from optml.environment import Environment
 from optml.errors import Refusal
-from training.run import Compute
+from optml.metrics import Registry
+from training.run import Compute, Run
+
+
+def new_run(env: Environment, hp: Any, classes: tuple[str, ...], metrics: Registry) -> Run[Any]:
+    """A run on this machine's device, its randomness fixed, of a program with our loop in PyTorch."""
+    chosen = compute(hp.device, hp.precision)
+    make_deterministic(hp.seed, env.num_cpus)
+    return Run(env, hp, chosen, classes, checkpoints.Store(env.checkpoint_dir), metrics)
 
 
 def compute(device: str, precision: str) -> Compute:

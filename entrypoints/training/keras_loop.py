@@ -31,35 +31,23 @@ from vision import mask_scores
 from vision.mask_scores import Tally
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+    from training.run import Looped
 
-    class Hyperparameters(DataclassInstance, Protocol):
+    class Hyperparameters(Looped, Protocol):
         """What is read here of a program's hyperparameters."""
 
-        @property
-        def epochs(self) -> int: ...
-        @property
-        def batch_size(self) -> int: ...
-        @property
-        def learning_rate(self) -> float: ...
-        @property
-        def weight_decay(self) -> float: ...
         @property
         def loss(self) -> str: ...
         @property
         def augmentation(self) -> str: ...
         @property
         def balance(self) -> bool: ...
-        @property
-        def seed(self) -> int: ...
-        @property
-        def patience(self) -> int: ...
 
 
 SAVE_EVERY_S = 60.0
 """An epoch that takes longer is saved in its middle too."""
-BEST, LAST = "best.safetensors", "last.safetensors"
-FILES = (LAST, BEST, "results.csv")
+LAST = "last.safetensors"
+FILES = (LAST, results.BEST, "results.csv")
 """What a checkpoint holds, below the run's folder."""
 
 
@@ -111,8 +99,8 @@ def fit(
             _save(run, state)
         raise
     finally:
-        if (run.folder / BEST).is_file():
-            keras_unet.load_state(network, load_file(run.folder / BEST))
+        if (run.folder / results.BEST).is_file():
+            keras_unet.load_state(network, load_file(run.folder / results.BEST))
 
 
 def _epoch(
@@ -125,7 +113,7 @@ def _epoch(
     values["train:epoch_seconds"] = pace.seconds()
     place.next_epoch()
     if place.judge(values[main], found.loss):
-        save_file(keras_unet.state(state.averaged), run.folder / BEST)
+        save_file(keras_unet.state(state.averaged), run.folder / results.BEST)
     results.write_row(run, place.epoch, values)
     _save(run, state)
     run.metrics.report(values, epoch=place.epoch)

@@ -27,26 +27,10 @@ from training.run import Run
 from training.schedule import learning_rate
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-    class Hyperparameters(DataclassInstance, Protocol):
-        """What is read here of a program's hyperparameters."""
-
-        @property
-        def epochs(self) -> int: ...
-        @property
-        def batch_size(self) -> int: ...
-        @property
-        def learning_rate(self) -> float: ...
-        @property
-        def weight_decay(self) -> float: ...
-        @property
-        def seed(self) -> int: ...
-        @property
-        def patience(self) -> int: ...
+    from training.run import Looped
 
 
-FILES = ("last.pt", "best.safetensors", "results.csv")
+FILES = ("last.pt", results.BEST, "results.csv")
 """What a checkpoint holds, below the run's folder."""
 
 
@@ -81,7 +65,7 @@ class Work(Protocol):
 class _State:
     """All that a run carries from epoch to epoch."""
 
-    def __init__(self, network: nn.Module, hp: Hyperparameters, batches: int) -> None:
+    def __init__(self, network: nn.Module, hp: Looped, batches: int) -> None:
         self.network, self.averaged = network, copy.deepcopy(network)
         self.optimizer = torch.optim.AdamW(network.parameters(), lr=hp.learning_rate, weight_decay=hp.weight_decay)
         self.epoch, self.updates, self.stale = 0, 0, 0
@@ -121,7 +105,7 @@ class _State:
         self.best = tuple(saved["best"])
 
 
-def fit(run: Run[Hyperparameters], network: nn.Module, work: Work) -> None:
+def fit(run: Run[Looped], network: nn.Module, work: Work) -> None:
     """Train `network` until `epochs` are over or patience runs out, from the newest checkpoint if there is one.
 
     Afterwards it holds the averaged weights of the best epoch. Raises Stopped at a batch boundary after a SIGTERM.
@@ -143,17 +127,17 @@ def fit(run: Run[Hyperparameters], network: nn.Module, work: Work) -> None:
         if state.epoch < hp.epochs:
             print(f"no better epoch in the last {state.stale}: stopping", flush=True)
     finally:
-        if (run.folder / "best.safetensors").is_file():
-            network.load_state_dict(load_file(run.folder / "best.safetensors"))
+        if (run.folder / results.BEST).is_file():
+            network.load_state_dict(load_file(run.folder / results.BEST))
 
 
-def _epoch(run: Run[Hyperparameters], state: _State, work: Work, pace: Pace) -> None:
+def _epoch(run: Run[Looped], state: _State, work: Work, pace: Pace) -> None:
     means = _train(run, state, work, pace)
     judged = work.judge(state.averaged)
     state.epoch += 1
     if state.judge(judged.rank):
         weights = {name: value.contiguous() for name, value in state.averaged.state_dict().items()}
-        save_file(weights, run.folder / "best.safetensors")
+        save_file(weights, run.folder / results.BEST)
     values = {f"train:{name}": value for name, value in means.items()} | judged.scores | judged.others
     values["train:epoch_seconds"] = pace.seconds()
     results.write_row(run, state.epoch, values)
@@ -166,7 +150,7 @@ def _epoch(run: Run[Hyperparameters], state: _State, work: Work, pace: Pace) -> 
     print(f"epoch {state.epoch}/{run.hp.epochs}: loss {means['loss']:.3f}, {said} ({pace.seconds():.1f} s)", flush=True)
 
 
-def _train(run: Run[Hyperparameters], state: _State, work: Work, pace: Pace) -> dict[str, float]:
+def _train(run: Run[Looped], state: _State, work: Work, pace: Pace) -> dict[str, float]:
     """One pass over the training set; what is told of its batches, on average over the samples."""
     order = np.random.default_rng([run.hp.seed, state.epoch]).permutation(work.samples)
     batches = np.array_split(order, math.ceil(len(order) / run.hp.batch_size))  # of equal size

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata as installed
 from typing import TYPE_CHECKING, Any
 
 from optml.metrics import Registry
+from optml.program import Stopped
 from training.run import Run
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 SCORES = ("precision", "recall", "mAP50", "mAP50-95")
 """Of boxes as `validation:NAME`, of masks as `validation:mask_NAME`."""
+
+BEST = "best.safetensors"
+"""In the folder of a run: the weights of its best epoch so far."""
 
 PANELS = ("loss", "accuracy", "rmse")
 """Metrics with a chart of their own, training and validation in one; so has every part of the loss, `NAME_loss`."""
@@ -81,6 +86,19 @@ def report(run: Run[Any], scores: Scores, predict: Predict, validation_set: Data
     out = run.env.output_data_dir
     pictures.write(out, validation_set, predict, scores.curves, out / "results.csv")
     print(f"best epoch: mAP50 {best['validation:best_mAP50']:.3f}", flush=True)
+
+
+@contextmanager
+def kept(run: Run[Any], save: Callable[[], None]) -> Iterator[None]:
+    """Save the best epoch when the training within ends, that of a run that is told to stop too."""
+    try:
+        yield
+    except Stopped:
+        if (run.folder / BEST).is_file():
+            save()
+        stopped(run)
+        raise
+    save()
 
 
 def stopped(run: Run[Any]) -> None:

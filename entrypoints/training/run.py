@@ -11,7 +11,26 @@ from optml.environment import Environment
 from optml.metrics import Registry
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from _typeshed import DataclassInstance
+
+    class Looped(DataclassInstance, Protocol):
+        """What every loop of ours reads of a program's hyperparameters."""
+
+        @property
+        def epochs(self) -> int: ...
+        @property
+        def batch_size(self) -> int: ...
+        @property
+        def learning_rate(self) -> float: ...
+        @property
+        def weight_decay(self) -> float: ...
+        @property
+        def seed(self) -> int: ...
+        @property
+        def patience(self) -> int: ...
+
 
 H_co = TypeVar("H_co", bound="DataclassInstance", covariant=True)
 

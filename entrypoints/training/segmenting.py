@@ -16,7 +16,6 @@ from optml import artefact, checkpoints
 from optml.environment import Environment
 from optml.errors import Refusal
 from optml.metrics import Registry
-from optml.program import Stopped
 from training import first, keras_devices, keras_loop, keras_unet, model_folder, results
 from training.mask_store import Masked
 from training.run import Run
@@ -78,15 +77,8 @@ def fit(run: Run[Hyperparameters], job: Job, scores: keras_loop.Scores, main: st
     """Train and save the best epoch, that of a run that is told to stop too."""
     width, height = job.size
     print(f"training {run.hp.model} at {width}x{height} on {run.compute}, {run.env.num_cpus} CPUs", flush=True)
-    try:
-        with keras_devices.memory_checked(run.hp.batch_size, run.hp.img_size):
-            keras_loop.fit(run, job.build, job.network, job.train, job.validation, scores, main)
-    except Stopped:
-        if (run.folder / keras_loop.BEST).is_file():
-            save()
-        results.stopped(run)
-        raise
-    save()
+    with results.kept(run, save), keras_devices.memory_checked(run.hp.batch_size, run.hp.img_size):
+        keras_loop.fit(run, job.build, job.network, job.train, job.validation, scores, main)
 
 
 def save_model(run: Run[Hyperparameters], job: Job, **details: Any) -> None:

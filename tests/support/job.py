@@ -20,6 +20,22 @@ def generated(python: Path, folder: Path, kind: str, images: int) -> Path:
     return folder
 
 
+def unrun(base: Path, python: Path, program: str, train: Path) -> Job:
+    """A job of a program on its training images, not yet run."""
+    job = Job(base, python, program)
+    job.channel("train", train)
+    return job
+
+
+def finished(base: Path, python: Path, program: str, train: Path, **hyperparameters: str) -> tuple[Job, str]:
+    """A job that has run, and what it printed."""
+    job = unrun(base, python, program, train)
+    job.configure(**hyperparameters)
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    return job, done.stdout + done.stderr
+
+
 class Job:
     """`base` stands for /opt/ml."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.job import Job, generated
+from tests.support.job import Job, finished, generated, unrun
 
 TINY = {"epochs": "3", "img_size": "64", "batch_size": "4", "validation_fraction": "0.4"}
 
@@ -20,17 +20,10 @@ def plates(tensorflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained(tensorflow: Path, plates: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, str]:
     """A finished job of three epochs, and what it printed."""
-    job = Job(tmp_path_factory.mktemp("trained"), tensorflow, "unet.py")
-    job.channel("train", plates)
-    job.configure(**TINY)
-    done = job.run()
-    assert done.returncode == 0, done.stderr
-    return job, done.stdout + done.stderr
+    return finished(tmp_path_factory.mktemp("trained"), tensorflow, "unet.py", plates, **TINY)
 
 
 @pytest.fixture
 def job(tmp_path: Path, tensorflow: Path, plates: Path) -> Job:
     """A job on the photographs, not yet run."""
-    new = Job(tmp_path / "ml", tensorflow, "unet.py")
-    new.channel("train", plates)
-    return new
+    return unrun(tmp_path / "ml", tensorflow, "unet.py", plates)

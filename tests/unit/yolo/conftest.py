@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.job import Job, generated
+from tests.support.job import Job, finished, generated, unrun
 
 TINY = {"epochs": "1", "img_size": "64", "batch_size": "8"}
 
@@ -20,17 +20,10 @@ def cookies(pytorch: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained(pytorch: Path, cookies: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, str]:
     """A finished job of one segmentation epoch, and what it printed."""
-    job = Job(tmp_path_factory.mktemp("trained"), pytorch)
-    job.channel("train", cookies)
-    job.configure(task="segment", **TINY)
-    done = job.run()
-    assert done.returncode == 0, done.stderr
-    return job, done.stdout
+    return finished(tmp_path_factory.mktemp("trained"), pytorch, "yolo.py", cookies, task="segment", **TINY)
 
 
 @pytest.fixture
 def job(tmp_path: Path, pytorch: Path, cookies: Path) -> Job:
     """A job on the cookies, not yet run."""
-    new = Job(tmp_path / "ml", pytorch)
-    new.channel("train", cookies)
-    return new
+    return unrun(tmp_path / "ml", pytorch, "yolo.py", cookies)
