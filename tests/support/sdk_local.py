@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -100,8 +99,11 @@ def clear(api: Any, folder: Path) -> None:
             api.remove_container(entry["Id"], force=True, v=True)
     for project in projects:
         for entry in api.networks(filters={"label": f"com.docker.compose.project={project}"}):
-            with suppress(APIError):  # the SDK has one network for all of a machine, which others may use now
+            try:
                 api.remove_network(entry["Id"])
+            except APIError as error:
+                if error.status_code != 403:  # in use: the SDK has one network for all runs of a machine
+                    raise
 
 
 def _compose_says_v2() -> bool:
