@@ -32,8 +32,7 @@ def main(argv: list[str]) -> int:
     signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    program = _spawn(command)
-    _write_record(record, program)
+    program = _spawn(command, record)
     code = _watch(program, wake)
     _kill_descendants()
     return code
@@ -61,15 +60,20 @@ def all_processes() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
 
 
-def _spawn(command: list[str]) -> int:
-    """Start the program; a SIGTERM sent from this moment on reaches it, however early."""
+def _spawn(command: list[str], record: str) -> int:
+    """Start the program once it is recorded; a SIGTERM sent from this moment on reaches it, however early."""
     parent = os.getpid()
+    start, recorded = os.pipe2(os.O_CLOEXEC)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # while it is blocked, SIG_IGN does not discard it
     pid = os.fork()
     if pid:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        os.close(start)
+        _write_record(record, pid)
+        os.close(recorded)
         return pid
     try:
+        os.close(recorded)
         os.setsid()
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
@@ -79,6 +83,7 @@ def _spawn(command: list[str]) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, *ignored_by_python):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        os.read(start, 1)  # until the other end is closed
         os.execv(command[0], command)
     except OSError as error:
         os.write(2, f"[drydock] cannot run {command[0]}: {error.strerror}\n".encode())
