@@ -35,7 +35,7 @@ class Images:
         """An image of one file; returns its name."""
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w") as tar:
-            for name, text in (("Dockerfile", "FROM scratch\nCOPY file /\n"), ("file", content)):
+            for name, text in (("Dockerfile", "FROM scratch\nCOPY file /\n"), ("file", f"{self.name} {content}")):
                 entry = tarfile.TarInfo(name)
                 entry.size = len(text)
                 tar.addfile(entry, io.BytesIO(text.encode()))
