@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import cold, precision, rebuild, starts
+from tests.bench import cold, cross, precision, rebuild, starts
 from tests.support import emulator as emulators
 from tests.support.emulator import ROOT, Emulator
 
@@ -37,6 +37,7 @@ def main() -> int:
     precision.main()
     rebuild.main()
     cold.main()
+    cross.main()
     return 0
 
 
