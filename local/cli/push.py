@@ -15,6 +15,7 @@ from local.aws.tags import build_tag, repository_name
 from local.cli.layers import Layers
 from local.cli.refusal import FAILED, Refusal
 from local.cli.terminal import put, put_json, say
+from local.jobs import builds
 from local.jobs import engine as engines
 from local.jobs.engine import RefusedError, asked_to
 
@@ -86,7 +87,9 @@ def _look_up(engine: Any, name: str) -> Local:
     except RefusedError as error:
         if error.status not in (400, 404):
             raise
-        raise Refusal(f"there is no image {name} in the container engine", "make images", FAILED) from error
+        hint = builds.command(name) or builds.nearest([name, f"{PREFIX}{name}"], builds.targets())
+        message = f"there is no image {name} in the container engine"
+        raise Refusal(message, hint or f"images of this checkout are {', '.join(builds.targets())}", FAILED) from error
     platform = f"{found['Os']}/{found['Architecture']}"
     if platform != PLATFORM:
         raise Refusal(

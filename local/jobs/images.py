@@ -1,11 +1,10 @@
 """Which image of the container engine a TrainingImage means, and whether it can train."""
 
 from contextlib import closing
-from difflib import get_close_matches
 from typing import Any
 
 from local.errors import ValidationException
-from local.jobs import frameworks
+from local.jobs import builds, frameworks
 from local.jobs.backend import Runnable
 from local.jobs.engine import Engine, RefusedError, asked_to
 from local.jobs.job import JobError
@@ -27,15 +26,22 @@ def resolve(engine: Engine, image: str) -> Runnable:
         if found:
             _check_platform(engine, name, found)
             return Runnable(found["Id"], f"{name} ({found['Id'].removeprefix('sha256:')[:12]})")
-    fetch = "make images" if local or image.startswith("drydock/") else f"docker pull {image}"
-    known = _known(engine)
-    near = next(filter(None, (get_close_matches(name, known, n=1, cutoff=0.9) for name in (image, local or ""))), None)
+    known = sorted({*_present(engine), *builds.targets()})
     raise ValidationException(
-        f'The training image "{image}" is not in the container engine. '
-        + (f'Did you mean "{near[0]}"? ' if near else "")
-        + f"To get it: {fetch}. Any image that `docker images` lists runs by its name. Known images, with or without "
-        f"a registry before them: {', '.join(known) or 'none'}."
+        f'The training image "{image}" is not in the container engine. {_instead(image, local, known)}Any image that '
+        "`docker images` lists runs by its name. Known images, with or without a registry before them: "
+        f"{', '.join(known)}."
     )
+
+
+def _instead(image: str, local: str | None, known: list[str]) -> str:
+    """What builds an image of this checkout; for any other what may have been meant, and where it may be had."""
+    build = builds.command(local) if local else None
+    if build:
+        return f"To build it: {build}. "
+    near = builds.nearest((image, local or ""), known)
+    fetch = "" if image.startswith("drydock/") else f"To get it: docker pull {image}."
+    return "".join(f"{hint} " for hint in (near, fetch) if hint)
 
 
 def check_train(engine: Engine, runnable: Runnable) -> None:
@@ -98,6 +104,6 @@ def _check_platform(engine: Engine, name: str, found: dict[str, Any]) -> None:
         )
 
 
-def _known(engine: Engine) -> list[str]:
+def _present(engine: Engine) -> list[str]:
     tags = {tag for entry in engine.api.images() for tag in entry.get("RepoTags") or ()}
     return sorted(tag for tag in tags if _OURS in f"/{tag}")

@@ -45,7 +45,7 @@ SCRIPT = Program(
     several_hosts=True,
 )
 """What runs users' own scripts: the code that does so in the images."""
-_OF_TENSORFLOW = ("train-tf-cpu", "train-tf-gpu")
+OF_TENSORFLOW = ("train-tf-cpu", "train-tf-gpu")
 
 
 class ProgramTable:
@@ -92,7 +92,7 @@ class ProgramTable:
         return program
 
     def _of_image(self, image: str, tag: str) -> Program | None:
-        if tag == SCRIPT.name and image in _OF_TENSORFLOW:
+        if tag == SCRIPT.name and image in OF_TENSORFLOW:
             raise ValidationException(
                 f"The training image drydock/{image}:{tag} is not supported by Drydock's process backend, which runs "
                 f"users' own scripts with PyTorch only; {CONTAINERS}"

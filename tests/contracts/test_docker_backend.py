@@ -93,7 +93,9 @@ def test_an_image_that_is_not_there_is_refused_with_the_ones_that_are(cloud: Clo
     assert hello in refusal(cloud, "nobody/nothing:1")
     assert f'Did you mean "{hello}"? ' in refusal(cloud, hello.removesuffix("o"))
     assert "docker pull nobody/nothing:1" in refusal(cloud, "nobody/nothing:1")
-    assert "make images" in refusal(cloud, "drydock/train-cpu:yola")
+    yola = refusal(cloud, "drydock/train-cpu:yola")
+    assert 'Did you mean "drydock/train-cpu:yolo"? ' in yola
+    assert "make images" not in yola
     assert '"no image" is not in the container engine' in refusal(cloud, "no image")
 
 

@@ -65,7 +65,8 @@ def test_up_with_containers_says_so_and_a_job_of_no_image_is_refused_before_data
     refused = drydock("train", "hello", "--image", "drydock/train-cpu:nobody")
     assert refused.code == 1
     assert 'ValidationException: The training image "drydock/train-cpu:nobody"' in refused.err
-    assert "make images" in refused.err
+    assert "drydock/train-cpu:yolo" in refused.err
+    assert "make images" not in refused.err
 
 
 def test_an_image_without_train_is_refused_before_data_is_sent(drydock: Drydock, engine: Any) -> None:

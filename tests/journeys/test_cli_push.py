@@ -161,11 +161,12 @@ def test_an_image_of_another_architecture_is_refused_before_anything_is_sent(
 
 
 def test_an_image_that_is_not_there_is_refused(aws: Emulator, drydock: Drydock, engine: Any) -> None:
-    refused = drydock("push", "drydock/train-cpu:nobody", **aws.environment)
+    refused = drydock("push", "drydock/train-cpu:yola", **aws.environment)
 
     assert refused.code == 1
     assert refused.err == (
-        "error: there is no image drydock/train-cpu:nobody in the container engine\n\nhint: make images\n"
+        "error: there is no image drydock/train-cpu:yola in the container engine\n\n"
+        'hint: Did you mean "drydock/train-cpu:yolo"?\n'
     )
 
 

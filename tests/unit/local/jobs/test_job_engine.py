@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
+from contextlib import ExitStack
 from pathlib import Path
-from socketserver import ThreadingUnixStreamServer
 from typing import Any
 
 import pytest
@@ -15,43 +12,24 @@ import pytest
 from local.cli import check
 from local.installer import SetUpError
 from local.jobs import engine
+from tests.support import fake_engine
 from tests.support.drydock import Drydock
 
-VERSION = {"ApiVersion": "1.45", "MinAPIVersion": "1.24", "Version": "26.1.5", "Arch": "amd64", "Os": "linux"}
-INFO = {"MemTotal": 16 << 30, "Runtimes": {"runc": {}}, "CgroupVersion": "2", "SecurityOptions": ["name=seccomp"]}
+VERSION, INFO = fake_engine.VERSION, fake_engine.INFO
 
 
 @pytest.fixture
 def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Makes an engine answer with facts that differ from a healthy one's."""
-    servers: list[ThreadingUnixStreamServer] = []
+    with ExitStack() as servers:
 
-    def serve(**different: Any) -> None:
-        version = VERSION | {name: value for name, value in different.items() if name in VERSION}
-        info = INFO | {name: value for name, value in different.items() if name in INFO}
+        def serve(**different: Any) -> None:
+            version = VERSION | {name: value for name, value in different.items() if name in VERSION}
+            info = INFO | {name: value for name, value in different.items() if name in INFO}
+            servers.enter_context(fake_engine.running(tmp_path / "engine.sock", {"/version": version, "/info": info}))
 
-        class Engine(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = json.dumps(version if self.path.endswith("/version") else info).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def address_string(self) -> str:
-                return "unix"
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        servers.append(ThreadingUnixStreamServer(str(tmp_path / "engine.sock"), Engine))
-        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
-
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
+        yield serve
 
 
 @pytest.fixture
