@@ -13,7 +13,7 @@ def targets() -> dict[str, str]:
     """Each train image that docker-bake.hcl makes of this checkout → what `make images IMAGES=…` calls it."""
     folder = environments.CHECKOUT / "entrypoints"
     programs = ProgramTable([folder] if (folder / "programs.json").exists() else []).images()
-    scripts = (f"{_OURS}{image}:{SCRIPT.name}" for image in (*SCRIPT.images, *OF_TENSORFLOW))
+    scripts = (f"{_OURS}{image}:{SCRIPT.name}" for image in OF_TENSORFLOW)
     return {image: image.removeprefix(_OURS).replace(":", "-") for image in (*programs, *scripts)}
 
 

@@ -65,8 +65,8 @@ class ProgramTable:
                     raise ValueError(f"program {program.name!r} is in both {known.file.parent} and {folder}")
 
     def images(self) -> list[str]:
-        """Every image name that ``resolve`` accepts, without a registry; those for scripts alone excepted."""
-        return sorted(f"drydock/{image}:{p.name}" for p in self._programs.values() for image in p.images)
+        """Every image name that ``resolve`` accepts, without a registry."""
+        return sorted(f"drydock/{image}:{p.name}" for p in (*self._programs.values(), SCRIPT) for image in p.images)
 
     def named(self, name: str) -> Program:
         """The program of that name, which ``resolve`` has found."""
@@ -79,7 +79,7 @@ class ProgramTable:
         if program is None:
             raise ValidationException(
                 f'The training image "{wanted.image}" cannot be run here. Known images, with or without a registry '
-                f"before them: {', '.join(self.images()) or 'none'}."
+                f"before them: {', '.join(self.images())}. For any other, {CONTAINERS}"
             )
         if wanted.script:
             _check_scripts()

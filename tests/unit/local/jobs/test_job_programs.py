@@ -53,7 +53,9 @@ def test_an_unknown_image_is_refused_with_the_known_ones(tmp_path, image):
     with pytest.raises(ValidationException) as refusal:
         table.resolve(Wanted(image))
     assert f'"{image}"' in refusal.value.message
-    assert "drydock/train-cpu:yolo, drydock/train-gpu:yolo" in refusal.value.message
+    known = ("train-cpu:script", "train-cpu:yolo", "train-gpu:script", "train-gpu:yolo")
+    assert f": {', '.join(f'drydock/{name}' for name in known)}. " in refusal.value.message
+    assert refusal.value.message.endswith("run jobs in containers: drydock down, then drydock up --backend docker")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,8 @@ def test_a_program_cannot_take_the_name_of_scripts(tmp_path):
 
 def test_programs_of_all_folders_are_known(tmp_path):
     table = ProgramTable([folder(tmp_path / "a", "one"), folder(tmp_path / "b", "two", images=["train-cpu"])])
-    assert table.images() == ["drydock/train-cpu:one", "drydock/train-cpu:two", "drydock/train-gpu:one"]
+    programs = [name for name in table.images() if not name.endswith(":script")]
+    assert programs == ["drydock/train-cpu:one", "drydock/train-cpu:two", "drydock/train-gpu:one"]
 
 
 def test_a_folder_may_be_named_twice_but_a_program_may_not(tmp_path):
