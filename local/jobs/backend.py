@@ -77,7 +77,8 @@ class Exit(NamedTuple):
     code: int
     """128 + the signal's number for a program that a signal killed, as in a shell."""
     out_of_memory: bool | None = None
-    """Whether the kernel killed a process of the job for want of memory; None where that is not known."""
+    """Whether the kernel killed a process of the job for want of memory; None where that is not known: it killed
+    somebody's on this machine, or does not tell."""
 
 
 class Running(Protocol):

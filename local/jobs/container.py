@@ -23,13 +23,18 @@ class Container:
         output: Iterator[tuple[bytes | None, bytes | None]],
         grace_s: float,
         remove: Callable[[], None],
+        memory_ran_out: Callable[[], bool | None],
     ) -> None:
-        """``output`` yields pieces of stdout and stderr; ``remove`` leaves nothing of the container."""
+        """``output`` yields pieces of stdout and stderr; ``remove`` leaves nothing of the container.
+
+        ``memory_ran_out`` is asked where the engine does not say that it did.
+        """
         self._engine = engine
         self._id = identity
         self._output = output
         self._grace_s = grace_s
         self._remove = remove
+        self._memory_ran_out = memory_ran_out
         self._lock = threading.Lock()
         self._killer: threading.Timer | None = None
         self._over = threading.Event()
@@ -45,7 +50,7 @@ class Container:
                 killed = self._engine.api.inspect_container(self._id)["State"]["OOMKilled"]
         finally:
             self._end()
-        return Exit(code, True if killed else False if self._engine.sees_every_kill else None)
+        return Exit(code, True if killed else self._memory_ran_out())
 
     def stop(self, grace_s: float | None = None) -> None:
         seconds = self._grace_s if grace_s is None else grace_s

@@ -8,6 +8,7 @@ import hashlib
 import io
 import logging
 import os
+import platform
 import tarfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from local.jobs import images
+from local.jobs import images, memory
 from local.jobs.backend import BackendName, Host, Launch, Runnable, Wanted
 from local.jobs.container import Container
 from local.jobs.engine import Engine, RefusedError, asked_to, unless_gone
@@ -59,11 +60,12 @@ class DockerBackend:
             net = self._network(launch, name, labels, cleanup)
             made = [self._create(launch, host, name, labels, net, cleanup) for host in launch.hosts]
             outputs = [self._attach(identity) for identity in made]
+            ran_out = memory.watch() if self._engine.kernel == platform.release() else lambda: None
             for identity in made:
                 self._start(identity, launch)
             removals = _removals(made, self._remove, cleanup.pop_all())
             parts = zip(made, outputs, removals, strict=True)
-            return [Container(self._engine, identity, out, self._grace_s, remove) for identity, out, remove in parts]
+            return [Container(self._engine, own, out, self._grace_s, remove, ran_out) for own, out, remove in parts]
 
     def clear(self, folder: Path) -> None:
         _clear(self._engine, f"{FOLDER_LABEL}={folder}")

@@ -35,8 +35,8 @@ class Engine:
     memory_bytes: int
     has_gpus: bool
     """It can give NVIDIA GPUs to containers."""
-    sees_every_kill: bool
-    """It hears of each process of a container that the kernel kills for want of memory (control groups v2)."""
+    kernel: str
+    """The release of the kernel that its containers run on; another than this machine's in a virtual machine."""
 
     def close(self) -> None:
         self.api.close()
@@ -65,7 +65,7 @@ def connect() -> Engine:
         architecture=version["Arch"],
         memory_bytes=info["MemTotal"],
         has_gpus="nvidia" in info.get("Runtimes", {}),
-        sees_every_kill=info.get("CgroupVersion") == "2",
+        kernel=info.get("KernelVersion", ""),
     )
 
 

@@ -11,6 +11,8 @@ from local.jobs.job import FAILURE_REASON_LIMIT, JobError, Secondary, TrainingJo
 EMULATOR_STOPPED = "InternalServerError: The emulator was stopped while the training job was running."
 
 _KILLED = 137
+_OUT_OF_MEMORY = "the kernel killed a process of the program because memory ran out"
+_KERNEL_LOG = "sudo dmesg | grep -i 'killed process'"
 _PHASES = {
     Secondary.STARTING: "preparing the training job",
     Secondary.DOWNLOADING: "downloading input data",
@@ -22,12 +24,16 @@ _PHASES = {
 def of_program(base: Path, ending: Exit, host: str = "") -> str:
     """The beginning of the program's ``output/failure``, or a sentence about its exit code.
 
-    ``host`` is named at the end of the first line, for a job that has several.
+    At the end of the first line: that memory ran out, which the program cannot know of its own processes, and the
+    ``host``, for a job that has several.
     """
     said = files.read_own(base, "output/failure", 4 * FAILURE_REASON_LIMIT).decode("utf-8", "replace").strip()
-    reason = said or f"AlgorithmError: {_of_exit(ending)}, exit code: {ending.code}"
-    first, line_end, rest = reason.partition("\n")
-    return f"{first} (host {host}){line_end}{rest}" if host else reason
+    first, line_end, rest = (said or f"AlgorithmError: {_of_exit(ending)}, exit code: {ending.code}").partition("\n")
+    if said and ending.out_of_memory:
+        first += f" ({_OUT_OF_MEMORY})"
+    if host:
+        first += f" (host {host})"
+    return first + line_end + rest
 
 
 def of_error(error: Exception, job: TrainingJob) -> str:
@@ -47,9 +53,11 @@ def of_error(error: Exception, job: TrainingJob) -> str:
 
 def _of_exit(ending: Exit) -> str:
     if ending.out_of_memory:
-        victim = "the program" if ending.code == _KILLED else "a process of the program"
-        return f"{victim} was killed by the kernel because memory ran out"
+        return (
+            "the program was killed by the kernel because memory ran out" if ending.code == _KILLED else _OUT_OF_MEMORY
+        )
     if ending.code != _KILLED:
         return ""
-    doubt = ", often because memory ran out" if ending.out_of_memory is None else "; memory had not run out"
-    return f"the program was killed by SIGKILL{doubt}"
+    if ending.out_of_memory is None:
+        return f"the program was killed by SIGKILL, because memory ran out or by someone ({_KERNEL_LOG} tells which)"
+    return "the program was killed by SIGKILL, not by the kernel for want of memory"

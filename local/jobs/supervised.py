@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from local.jobs import supervisor
+from local.jobs import memory, supervisor
 from local.jobs.backend import Exit
 
 _RECORD = "process.json"
@@ -26,10 +26,13 @@ _SOCKET_ROOM = 60  # a Unix socket's path has at most 107 bytes, and Python puts
 class Process:
     """A program behind its supervisor."""
 
-    def __init__(self, child: "subprocess.Popen[bytes]", folder: Path, grace_s: float) -> None:
+    def __init__(
+        self, child: "subprocess.Popen[bytes]", folder: Path, grace_s: float, memory_ran_out: Callable[[], bool | None]
+    ) -> None:
         self._child = child
         self._folder = folder
         self._grace_s = grace_s
+        self._memory_ran_out = memory_ran_out
         self._pipe = threading.Lock()  # a stop must not write to a descriptor that wait() is closing
 
     def logs(self) -> Iterator[bytes]:
@@ -54,7 +57,7 @@ class Process:
         with self._pipe:
             self._child.stdin.close()
         _link(self._folder).unlink(missing_ok=True)
-        return Exit(code if code >= 0 else 128 - code)
+        return Exit(code if code >= 0 else 128 - code, self._memory_ran_out())
 
     def stop(self, grace_s: float | None = None) -> None:
         assert self._child.stdin is not None
@@ -68,6 +71,7 @@ class Process:
 
 def run(command: Sequence[str | Path], folder: Path, environment: Mapping[str, str], grace_s: float) -> Process:
     """Start a command in a folder that is its own; ``clear`` ends it after the emulator was killed."""
+    memory_ran_out = memory.watch()
     child = subprocess.Popen(
         [sys.executable, "-I", "-S", supervisor.__file__, folder / _RECORD, *command],
         cwd=folder,
@@ -78,7 +82,7 @@ def run(command: Sequence[str | Path], folder: Path, environment: Mapping[str, s
         bufsize=0,
         start_new_session=True,
     )
-    return Process(child, folder, grace_s)
+    return Process(child, folder, grace_s, memory_ran_out)
 
 
 def clear(folder: Path) -> None:

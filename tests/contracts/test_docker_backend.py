@@ -131,16 +131,25 @@ def tar_of(files: dict[str, bytes]) -> bytes:
     return archive.getvalue()
 
 
+EAT = "x = b'x' * (1 << 30)"
+"""More than `starve` leaves."""
+
+
+def starve(cloud: Cloud, containers: DockerRuns, name: str, code: str) -> str:
+    """The FailureReason of a job that runs code where there are 64 MiB."""
+    wait = "[time.sleep(0.05) for _ in iter(lambda: os.path.exists('/opt/ml/output/go'), True)]"
+    cloud.inline(name, f"import os, time; print('ready', flush=True); {wait}; {code}")
+    cloud.said(name, "ready")
+    identity = containers.container(cloud.emulator.home)
+    containers.api.update_container(identity, mem_limit="64m", memswap_limit="64m")
+    (cloud.folder(name) / "algo-1" / "output" / "go").touch()
+    return str(cloud.ended(name)["FailureReason"])
+
+
 def test_a_program_that_memory_ran_out_for_is_told_from_one_that_was_killed(
     cloud: Cloud, containers: DockerRuns
 ) -> None:
-    wait = "[time.sleep(0.05) for _ in iter(lambda: os.path.exists('/opt/ml/output/go'), True)]"
-    cloud.inline("hungry", f"import os, time; print('ready', flush=True); {wait}; x = b'x' * (1 << 30)")
-    cloud.said("hungry", "ready")
-    identity = containers.container(cloud.emulator.home)
-    containers.api.update_container(identity, mem_limit="64m", memswap_limit="64m")
-    (cloud.folder("hungry") / "algo-1" / "output" / "go").touch()
-    reason = cloud.ended("hungry")["FailureReason"]
+    reason = starve(cloud, containers, "hungry", EAT)
     assert reason == "AlgorithmError: the program was killed by the kernel because memory ran out, exit code: 137"
 
     cloud.create("shot", "patient")
@@ -149,6 +158,15 @@ def test_a_program_that_memory_ran_out_for_is_told_from_one_that_was_killed(
     reason = cloud.ended("shot")["FailureReason"]
     assert reason.startswith("AlgorithmError: the program was killed by SIGKILL")
     assert reason.endswith(", exit code: 137")
+
+
+def test_a_child_that_memory_ran_out_for_is_told_beside_what_the_program_says(
+    cloud: Cloud, containers: DockerRuns
+) -> None:
+    child = f"import subprocess, sys; ended = subprocess.run([sys.executable, '-c', \"{EAT}\"]).returncode"
+    fail = "open('/opt/ml/output/failure', 'w').write(f'a worker ended with {ended}'); sys.exit(1)"
+    reason = starve(cloud, containers, "parent", f"{child}; {fail}")
+    assert reason == "a worker ended with -9 (the kernel killed a process of the program because memory ran out)"
 
 
 def test_a_stop_before_the_container_is_there_leaves_none(cloud: Cloud) -> None:

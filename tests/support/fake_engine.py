@@ -12,7 +12,10 @@ from socketserver import ThreadingUnixStreamServer
 from typing import Any
 
 VERSION = {"ApiVersion": "1.45", "MinAPIVersion": "1.24", "Version": "26.1.5", "Arch": "amd64", "Os": "linux"}
-INFO = {"MemTotal": 16 << 30, "Runtimes": {"runc": {}}, "CgroupVersion": "2", "SecurityOptions": ["name=seccomp"]}
+INFO = {
+    "MemTotal": 16 << 30, "Runtimes": {"runc": {}}, "SecurityOptions": ["name=seccomp"],
+    "KernelVersion": "6.1.0-18-amd64",
+}  # fmt: skip
 
 
 @contextmanager
