@@ -152,7 +152,7 @@ def _backend(home: Home, listening: Listening, table: ProgramTable, name: Backen
         raise CannotStartError(f"{error.message}\n\nhint: {error.hint}") from None
     except JobError as error:
         raise CannotStartError(str(error)) from None
-    return docker.DockerBackend(found, home.root.resolve(), listening.also_at)
+    return docker.DockerBackend(found, table, home.root.resolve(), listening.also_at)
 
 
 def _clear_containers(home: Home) -> None:

@@ -31,13 +31,14 @@ def check(running: Place, request: Mapping[str, Any]) -> Program | None:
 
 def _check_backend(running: Endpoint, body: Mapping[str, Any]) -> Program | None:
     asked = wanted(body)
+    programs = ProgramTable(running.programs)
     if running.backend is BackendName.process:
-        return ProgramTable(running.programs).resolve(asked)
+        return programs.resolve(asked)
     from local.jobs import engine, images
 
     found = engine.connect()
     try:
-        images.check_train(found, images.resolve(found, asked.image))
+        images.check_train(found, images.resolve(found, programs, asked))
     finally:
         found.close()
     return None

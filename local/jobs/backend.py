@@ -10,6 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from local.jobs import launchers
+
 
 class BackendName(StrEnum):
     """The backends, one of which an emulator is started with."""
@@ -25,13 +27,16 @@ class Wanted(NamedTuple):
     script: bool = False
     """The job brings its own script (hyperparameter ``sagemaker_program``), which runs in place of the program."""
     hosts: int = 1
+    launcher: str = ""
+    """The hyperparameter that asks for something to start the script with: ``sagemaker_mpi_enabled``."""
 
 
 def wanted(request: Mapping[str, Any]) -> Wanted:
     """What a CreateTrainingJob request asks to be run."""
-    script = "sagemaker_program" in request.get("HyperParameters", {})
+    hyperparameters = request.get("HyperParameters", {})
+    script = "sagemaker_program" in hyperparameters
     image, hosts = request["AlgorithmSpecification"]["TrainingImage"], request["ResourceConfig"]["InstanceCount"]
-    return Wanted(image, script, hosts)
+    return Wanted(image, script, hosts, launchers.asked(hyperparameters) if script else "")
 
 
 @dataclass(frozen=True)

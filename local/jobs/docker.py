@@ -24,6 +24,7 @@ from local.jobs.engine import Engine, RefusedError, asked_to, unless_gone
 from local.jobs.grace import stop_grace_s
 from local.jobs.job import JobError
 from local.jobs.networks import AlsoAt, Network, network
+from local.jobs.programs import ProgramTable
 from local.jobs.workdir import INTERFACE
 
 HOME_LABEL = "drydock.home"
@@ -40,15 +41,18 @@ class DockerBackend:
     name = BackendName.docker
     interface = INTERFACE
 
-    def __init__(self, engine: Engine, home: Path, also_at: AlsoAt, grace_s: float | None = None) -> None:
-        """``home`` names the emulator in the labels of what it starts."""
+    def __init__(
+        self, engine: Engine, programs: ProgramTable, home: Path, also_at: AlsoAt, grace_s: float | None = None
+    ) -> None:
+        """``programs`` are those of our images; ``home`` names the emulator in the labels of what it starts."""
         self._engine = engine
+        self._programs = programs
         self._home = home
         self._also_at = also_at
         self._grace_s = stop_grace_s() if grace_s is None else grace_s
 
     def resolve(self, asked: Wanted) -> Runnable:
-        return images.resolve(self._engine, asked.image)
+        return images.resolve(self._engine, self._programs, asked)
 
     def prepare(self, runnable: Runnable, say: Callable[[str], None]) -> None:
         """An image that was resolved is all that a container needs."""

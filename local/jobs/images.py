@@ -5,26 +5,29 @@ from typing import Any
 
 from local.errors import ValidationException
 from local.jobs import builds, frameworks
-from local.jobs.backend import Runnable
+from local.jobs.backend import Runnable, Wanted
 from local.jobs.engine import Engine, RefusedError, asked_to
 from local.jobs.job import JobError
-from local.jobs.programs import IMAGE
+from local.jobs.programs import IMAGE, ProgramTable
 
 _OURS = "/drydock/train-"
 _USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def resolve(engine: Engine, image: str) -> Runnable:
+def resolve(engine: Engine, programs: ProgramTable, asked: Wanted) -> Runnable:
     """The image of that very name, else ours without its registry and account, else ours for AWS's framework image.
 
-    ValidationException if there is none, if it is for another architecture, or if the engine does not answer.
+    ValidationException if there is none, if it is for another architecture, if it is ours and cannot do what is asked,
+    or if the engine does not answer.
     """
+    image = asked.image
     ours = IMAGE.fullmatch(image)
     local = ours["local"] if ours else frameworks.stand_in(image)
     for name in (image, local) if local else (image,):
         found = _inspect(engine, name)
         if found:
             _check_platform(engine, name, found)
+            programs.check(asked._replace(image=name))
             return Runnable(found["Id"], f"{name} ({found['Id'].removeprefix('sha256:')[:12]})")
     known = sorted({*_present(engine), *builds.targets()})
     raise ValidationException(

@@ -15,6 +15,7 @@ from local.errors import ValidationException
 from local.installer import SetUpError
 from local.jobs import frameworks
 from local.jobs.backend import Wanted
+from local.jobs.launchers import TORCHRUN
 
 BUILD = r"-(?:\d+(?:\.\d+)+-[0-9a-f]{7,40}|[0-9a-f]{12})"
 """What `drydock push` puts behind a tag: version and revision, or the image's id."""
@@ -74,29 +75,39 @@ class ProgramTable:
 
     def resolve(self, wanted: Wanted) -> Program:
         """The program that runs; ValidationException with the names that are known, or with what stands in its way."""
-        match = IMAGE.fullmatch(frameworks.stand_in(wanted.image) or wanted.image)
-        program = self._of_image(match["image"], match["program"]) if match else None
-        if program is None:
-            raise ValidationException(
-                f'The training image "{wanted.image}" cannot be run here. Known images, with or without a registry '
-                f"before them: {', '.join(self.images())}. For any other, {CONTAINERS}"
-            )
-        if wanted.script:
-            _check_scripts()
-            return SCRIPT
-        if wanted.hosts > 1 and not program.several_hosts:
-            raise ValidationException(
-                f"ResourceConfig.InstanceCount is {wanted.hosts}, and the program {program.name} trains on one host. "
-                "Set it to 1, or bring a script that shares its work (examples/ddp)."
-            )
-        return program
-
-    def _of_image(self, image: str, tag: str) -> Program | None:
+        ours = wanted._replace(image=frameworks.stand_in(wanted.image) or wanted.image)
+        image, tag = _parts(ours.image)
         if tag == SCRIPT.name and image in OF_TENSORFLOW:
             raise ValidationException(
                 f"The training image drydock/{image}:{tag} is not supported by Drydock's process backend, which runs "
                 f"users' own scripts with PyTorch only; {CONTAINERS}"
             )
+        program = self._of_image(image, tag)
+        if program is None:
+            raise ValidationException(
+                f'The training image "{wanted.image}" cannot be run here. Known images, with or without a registry '
+                f"before them: {', '.join(self.images())}. For any other, {CONTAINERS}"
+            )
+        self.check(ours)
+        if wanted.script:
+            _check_scripts()
+            return SCRIPT
+        return program
+
+    def check(self, wanted: Wanted) -> None:
+        """ValidationException for what an image of ours, by its name, cannot do; any other may be able to."""
+        image, tag = _parts(wanted.image)
+        program = self._of_image(image, tag)
+        if wanted.script:
+            if program or (tag == SCRIPT.name and image in OF_TENSORFLOW):
+                _check_launcher(image, wanted.launcher)
+        elif program and wanted.hosts > 1 and not program.several_hosts:
+            raise ValidationException(
+                f"ResourceConfig.InstanceCount is {wanted.hosts}, and the program {program.name} trains on one host. "
+                "Set it to 1, or bring a script that shares its work (examples/ddp)."
+            )
+
+    def _of_image(self, image: str, tag: str) -> Program | None:
         program = SCRIPT if tag == SCRIPT.name else self._programs.get(tag)
         return program if program and image in program.images else None
 
@@ -104,6 +115,23 @@ class ProgramTable:
 def is_ours(image: str) -> bool:
     """Whether a TrainingImage is one of ours by its name, or one of AWS's that ours stands for."""
     return bool(IMAGE.fullmatch(image) or frameworks.stand_in(image))
+
+
+def _parts(image: str) -> tuple[str, str]:
+    """``train-cpu`` and ``yolo`` of the name of an image of ours; both empty for another's."""
+    match = IMAGE.fullmatch(image)
+    return (match["image"], match["program"]) if match else ("", "")
+
+
+def _check_launcher(image: str, launcher: str) -> None:
+    """ValidationException for a launcher that the image lacks."""
+    if not launcher or (launcher == TORCHRUN and image in SCRIPT.images):
+        return
+    raise ValidationException(
+        f"Hyperparameter {launcher} asks for a launcher that drydock/{image} does not have. Without `distribution` the "
+        'script is started once on each host; distribution={"torch_distributed": {"enabled": True}} starts it with '
+        "torchrun in the PyTorch images"
+    )
 
 
 def _check_scripts() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.support.jobs import BUCKET, Cloud
 from tests.support.runners import Runs
@@ -92,9 +93,11 @@ def test_an_image_for_scripts_says_what_it_lacks_without_one(cloud: Cloud) -> No
     assert cloud.ended("scriptless")["FailureReason"].startswith("nothing says what to train")
 
 
-def test_a_launcher_that_is_not_there_is_refused_by_name(cloud: Cloud) -> None:
-    bring(cloud, "by-mpi", TELL, HyperParameters={"sagemaker_mpi_enabled": True})
-    assert "sagemaker_mpi_enabled" in cloud.ended("by-mpi")["FailureReason"]
+def test_a_launcher_that_is_not_there_is_refused_by_name_before_there_is_a_job(cloud: Cloud) -> None:
+    with pytest.raises(ClientError, match=r"ValidationException.*sagemaker_mpi_enabled.*torch_distributed"):
+        bring(cloud, "by-mpi", TELL, HyperParameters={"sagemaker_mpi_enabled": True})
+    with pytest.raises(ClientError, match="Requested resource not found"):
+        cloud.client("sagemaker").describe_training_job(TrainingJobName="by-mpi")
 
 
 def test_a_missing_archive_is_refused_by_its_address(cloud: Cloud) -> None:

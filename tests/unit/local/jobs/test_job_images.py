@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local.errors import ValidationException
 from local.jobs import builds, engine, images
+from local.jobs.backend import Runnable, Wanted
 from local.jobs.engine import Engine
+from local.jobs.programs import ProgramTable
 from tests.support import fake_engine
 from tests.support.emulator import ROOT
 
 YOLO = "drydock/train-cpu:yolo"
+AWS = "763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch-training:2.0-cpu-py310"
+MPI = "sagemaker_mpi_enabled"
+IMAGE = {"Id": "sha256:" + 64 * "a", "Os": "linux", "Architecture": "amd64"}
 REPLIES = {
     "/version": fake_engine.VERSION,
     "/info": fake_engine.INFO,
     "/images/json": [{"RepoTags": [YOLO, "mine:1"]}],
-    f"/images/{YOLO}/json": {"Id": "sha256:" + 64 * "a", "Os": "linux", "Architecture": "amd64"},
+    **{f"/images/{name}/json": IMAGE for name in (YOLO, "mine:1", AWS)},
 }
 
 
@@ -33,9 +39,13 @@ def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
         engine_of_test.close()
 
 
-def refusal(found: Engine, image: str) -> str:
+def resolve(found: Engine, image: str, **asked: Any) -> Runnable:
+    return images.resolve(found, ProgramTable([ROOT / "entrypoints"]), Wanted(image, **asked))
+
+
+def refusal(found: Engine, image: str, **asked: Any) -> str:
     with pytest.raises(ValidationException) as refused:
-        images.resolve(found, image)
+        resolve(found, image, **asked)
     return refused.value.message
 
 
@@ -78,4 +88,18 @@ def test_a_tag_that_nothing_builds_is_refused_with_the_nearest(found: Engine, im
 def test_known_images_are_those_that_are_there_and_those_that_can_be_built(found: Engine) -> None:
     known = refusal(found, "nobody/nothing:1").rpartition(": ")[2]
     assert known.rstrip(".").split(", ") == sorted(builds.targets())
-    assert images.resolve(found, f"registry.example/{YOLO}").description.startswith(f"{YOLO} (aaaaaaaaaaaa")
+    assert resolve(found, f"registry.example/{YOLO}").description == f"{YOLO} (aaaaaaaaaaaa)"
+
+
+@pytest.mark.parametrize("image", [YOLO, f"registry.example/{YOLO}-0.1.0-fd0d3c1"])
+def test_what_an_image_of_ours_cannot_do_is_refused_before_it_runs(found: Engine, image: str) -> None:
+    several = refusal(found, image, hosts=2)
+    assert several.startswith("ResourceConfig.InstanceCount is 2, and the program yolo trains on one host. ")
+    launcher = refusal(found, image, script=True, launcher=MPI)
+    assert launcher.startswith(f"Hyperparameter {MPI} asks for a launcher that drydock/train-cpu does not have. ")
+    assert resolve(found, image, script=True, hosts=2)
+
+
+@pytest.mark.parametrize("image", ["mine:1", AWS])
+def test_an_image_of_somebody_else_may_be_able_to_do_anything(found: Engine, image: str) -> None:
+    assert resolve(found, image, script=True, hosts=2, launcher=MPI).description == f"{image} (aaaaaaaaaaaa)"
