@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
 import venv
 from pathlib import Path
 
+from optml.environment import AWS_BASE
 from optml.errors import Refusal
+
+_DISTRUST = re.compile(r"certificate verify failed[^('\n]*")
+_UNFETCHED = re.compile(r"No matching distribution|SSLError")
 
 
 def lay_over(folder: Path) -> Path:
@@ -45,9 +50,16 @@ def install(requirements: Path, scratch: Path) -> None:
 
 
 def not_installed(what: str, folder: Path, log: Path, code: str) -> Refusal:
-    """The last error of pip's log file, told as ours."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-    said = [line.partition("ERROR: ")[2] for line in lines if "ERROR: " in line]
+    """The last error of pip's log file, told as ours. To pip, what an index that it does not trust has is missing."""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    said = [line.partition("ERROR: ")[2] for line in text.splitlines() if "ERROR: " in line]
+    distrust = _DISTRUST.search(text)
+    if distrust and any(_UNFETCHED.search(line) for line in said):
+        return Refusal(
+            f"{what} does not install: pip does not trust its package index ({distrust[0].strip()}; {folder})",
+            f"set PIP_CERT in Environment to a file with the proxy's CA: {AWS_BASE}/input/data/ca/ca.pem of a channel, "
+            "or a path of this machine where jobs are processes",
+        )
     return Refusal(
         f"{what} does not install: {said[-1] if said else f'pip exited with code {code}'} ({folder})",
         "correct it; if pip reached no package index: EnableNetworkIsolation off, or PIP_INDEX_URL in Environment",
