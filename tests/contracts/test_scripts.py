@@ -68,6 +68,13 @@ def test_the_exception_of_a_script_is_the_failure_reason(cloud: Cloud) -> None:
     assert reason == "ValueError: no images\n\nExecuteUserScriptError: train.py exited with code 1"
 
 
+def test_a_script_that_says_why_on_stdout_only_is_quoted(cloud: Cloud) -> None:
+    bring(cloud, "explained", "import sys; print('3 images are too few'); sys.exit(3)")
+    said = 'train.py wrote nothing to stderr, and last to stdout: "3 images are too few"'
+    assert cloud.ended("explained")["FailureReason"].startswith(f"{said}\n\nExecuteUserScriptError: ")
+    assert cloud.output("explained").count("3 images are too few") == 1
+
+
 def test_a_stop_reaches_the_script(cloud: Cloud) -> None:
     bring(cloud, "stopped-script", SAVE)
     cloud.said("stopped-script", "ready")

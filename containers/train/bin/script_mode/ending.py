@@ -1,7 +1,8 @@
-"""What a script's standard error says of its end: the line of the exception that ended it."""
+"""What a script's output says of its end: the line of the exception that ended it, else its last words."""
 
 from __future__ import annotations
 
+import json
 import re
 
 _OF_RANK = re.compile(r"\[(rank\d+)\]:\s?")
@@ -9,6 +10,18 @@ _EXCEPTION = re.compile(r"(?!\w+\.py:)[A-Za-z_][\w.]*(?::\s|:$|$)")
 _KILLED = re.compile(r"Signal \d+ \((SIG\w+)\) received by PID")
 _OF_TORCHRUN = ("torch.distributed.elastic.", "SignalException")
 _LINES = 400
+_LAST = 3
+_LINE_CHARS = 200
+
+
+def why(program: str, stdout: str, stderr: str) -> str:
+    """One line: the cause that stderr names, else what was written last to stdout, which may not be one."""
+    if found := cause(stderr):
+        return found
+    if last := [line.strip()[-_LINE_CHARS:] for line in stdout.splitlines() if re.search(r"\w", line)][-_LAST:]:
+        quoted = ", ".join(json.dumps(line, ensure_ascii=False) for line in last)
+        return f"{program} wrote nothing to stderr, and last to stdout: {quoted}"
+    return f"{program} wrote nothing of why"
 
 
 def cause(stderr: str) -> str:

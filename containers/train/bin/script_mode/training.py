@@ -101,7 +101,7 @@ def _outcome(end: End, program: str, launcher: Launcher) -> Outcome:
     if end.code == 0:
         return Outcome(0)
     killed = outcomes.of_code(end.code)
-    cause = killed.message or ending.cause(end.stderr) or f"{program} said nothing of why"
+    cause = killed.message or ending.why(program, end.stdout, end.stderr)
     return Outcome(end.code, f"{cause}\n\nExecuteUserScriptError: {program} exited with code {end.code}")
 
 
