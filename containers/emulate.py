@@ -59,7 +59,10 @@ def check(image: str, handlers: Path = HANDLERS) -> None:
     result = subprocess.run(["docker", "image", "inspect", image], capture_output=True, text=True, check=False)
     if result.returncode != 0:
         reason = (result.stderr.strip().splitlines() or ["docker says nothing"])[-1]
-        raise CannotEmulateError(f"{image}: {reason}", "build it: make images IMAGES=runtime-arm64")
+        raise CannotEmulateError(
+            f"{image}: {reason}",
+            "docker images lists what there is; make images IMAGES=runtime-arm64 builds drydock/runtime-arm64",
+        )
     machine = json.loads(result.stdout)[0]["Architecture"]
     if machine != "arm64":
         raise CannotEmulateError(f"{image} is made for {machine}, not for arm64", "give drydock/runtime-arm64")

@@ -23,7 +23,9 @@ def main(arguments: Sequence[str]) -> int:
         command = ["docker", "history", "--no-trunc", "--human=false", "--format", "{{json .}}", image]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode != 0:
-            print(f"error: {result.stderr.strip() or image}\n\nhint: make images IMAGES=…", file=sys.stderr)
+            print(
+                f"error: {result.stderr.strip() or image}\n\nhint: docker images lists what there is", file=sys.stderr
+            )
             return 1
         layers = list(_layers(result.stdout.splitlines()))
         for name, size_bytes in layers:

@@ -47,7 +47,7 @@ def test_an_image_of_another_machine(docker: Path) -> None:
 def test_an_image_that_is_not_there(docker: Path) -> None:
     done = ask(docker, "", "some/image", "verify")
     assert done.returncode == 2
-    assert "make images IMAGES=runtime-arm64" in done.stderr
+    assert "make images IMAGES=runtime-arm64 builds drydock/runtime-arm64" in done.stderr
 
 
 def test_a_machine_without_a_handler(docker: Path, tmp_path: Path) -> None:
