@@ -8,6 +8,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+from tests.support import metric_lines
 from tests.support.emulator import ROOT
 
 ENTRYPOINTS = ROOT / "entrypoints"
@@ -42,6 +43,7 @@ class Job:
     def __init__(self, base: Path, python: Path, program: str = "yolo.py") -> None:
         self.base = base
         self.environ: dict[str, str] = {}
+        self.program = Path(program).stem
         self.command = [str(python), str(ENTRYPOINTS / program)]
         for folder in ("input/config", "input/data", "model", "output", "checkpoints"):
             (base / folder).mkdir(parents=True, exist_ok=True)
@@ -61,8 +63,11 @@ class Job:
         )  # fmt: skip
 
     def run(self, *arguments: str, timeout_s: float = 280) -> subprocess.CompletedProcess[str]:
+        """Train, or what else the arguments say; whatever a training prints must fit its metric definitions."""
         process = self.start(*arguments)
         out, err = process.communicate(timeout=timeout_s)
+        if not arguments:
+            metric_lines.caught(self.program, out + err)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def interrupted(self, line: str, number: signal.Signals) -> subprocess.CompletedProcess[str]:
@@ -74,6 +79,7 @@ class Job:
                 break
         process.send_signal(number)
         out, err = process.communicate(timeout=120)
+        metric_lines.caught(self.program, out + err)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def refused(self) -> str:
