@@ -10,7 +10,7 @@ import torch
 
 from training import ultralytics_onnx
 from training.results import SCORES, Scores
-from vision import masks
+from vision import masks, transforms
 from vision.images import Array
 from vision.report import PrecisionRecall
 
@@ -29,6 +29,7 @@ class Model:
             "rect": False,
             "verbose": False,
         }
+        yolo.add_callback("on_predict_start", self._fit_images)
 
     def predict(self, image: Array, confidence: float | None = None) -> list[dict[str, Any]]:
         """Predictions of one RGB image `(H, W, 3)`, boxes xyxy in its pixels; schema in docs/contract.md.
@@ -39,6 +40,11 @@ class Model:
         lowest = self.metadata["confidence"] if confidence is None else confidence
         result = self._yolo.predict(bgr, conf=lowest, save=False, retina_masks=True, **self._inference)[0]
         return _predictions(result.cpu(), self.classes)
+
+    def _fit_images(self, predictor: Any) -> None:
+        """Let Ultralytics' predictor see images as its validation does: its own letterbox rounds pixels otherwise."""
+        side_px = self.metadata["input_size"][0]
+        predictor.pre_transform = lambda given: [transforms.letterbox(image, side_px)[0] for image in given]
 
     def evaluate(self, data_yaml: Path) -> Scores:
         """Ultralytics' own validation on the `val` part of a YOLO folder."""

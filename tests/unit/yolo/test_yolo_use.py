@@ -5,22 +5,22 @@ from __future__ import annotations
 import base64
 import io
 import json
-import signal
 import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.answers import as_truth, evaluated, invoke, invoked, predicted, serving
 from tests.support.job import Job
-from vision import images, masks
+from vision import images, masks, transforms
 
 pytestmark = pytest.mark.pytorch
+LOW = 0.001  # from which confidence on Ultralytics evaluates
 
 
 @pytest.fixture(scope="module")
@@ -31,24 +31,45 @@ def picture(cookies: Path) -> Path:
 @pytest.fixture(scope="module")
 def url(trained: tuple[Job, str]) -> Iterator[str]:
     """A server of the trained model on a free port."""
-    job, _ = trained
-    job.environ = {"SAGEMAKER_BIND_TO_PORT": "0"}
-    process = job.start("serve")
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("serving yolo on "):
-            yield line.split()[-1]
-            break
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
+    with serving(trained[0]) as url:
+        yield url
 
 
-def invoke(url: str, body: bytes, content_type: str) -> Any:
-    request = urllib.request.Request(f"{url}/invocations", data=body, headers={"Content-Type": content_type})
-    with urllib.request.urlopen(request, timeout=60) as reply:
-        assert reply.headers["Content-Type"] == "application/json"
-        return json.load(reply)
+@pytest.fixture(scope="module")
+def boxes_only(trained: tuple[Job, str], tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """The trained segmenter as the detector that it is too, made to report all that it finds, however unsure."""
+    earlier, _ = trained
+    job = Job(tmp_path_factory.mktemp("boxes"), Path(earlier.command[0]))
+    paths = [str(one.model("model.safetensors")) for one in (earlier, job)]
+    code = (
+        f"from safetensors.torch import load_file, save_file; a, b = {paths}; "
+        "of_masks = ('model.22.proto.', 'model.22.cv4.'); "
+        "save_file({name: value for name, value in load_file(a).items() if not name.startswith(of_masks)}, b)"
+    )
+    subprocess.run([earlier.command[0], "-c", code], check=True)
+    metadata = json.loads(earlier.model("metadata.json").read_text()) | {"task": "detect", "confidence": LOW}
+    job.model("metadata.json").write_text(json.dumps(metadata))
+    return job
+
+
+def test_one_image_has_the_same_boxes_by_every_way(boxes_only: Job, picture: Path, tmp_path: Path) -> None:
+    Image.fromarray(transforms.letterbox(images.open_image(picture), 64)[0]).save(tmp_path / "as evaluated.png")
+    row, seen = predicted(boxes_only, [picture, tmp_path / "as evaluated.png"])
+    (answer,) = invoked(boxes_only, [picture])
+    assert answer == {name: value for name, value in row.items() if name != "image"}
+    assert len(row["predictions"]) > 2
+    assert [one["score"] for one in row["predictions"]] == [one["score"] for one in seen["predictions"]]
+    row["predictions"] = row["predictions"][:3]
+    scores = evaluated(boxes_only, as_truth(tmp_path / "truth", picture, row))
+    assert scores["validation:mAP50"] == pytest.approx(0.995)  # Ultralytics' own way to 1
+    assert scores["validation:mAP50-95"] > 0.9  # what goes over the edge of the image, it does not cut off
+
+
+def test_one_image_has_the_same_masks_by_every_way(trained: tuple[Job, str], url: str, picture: Path) -> None:
+    (row,) = predicted(trained[0], [picture])
+    assert row["predictions"]
+    answer = invoke(url, picture.read_bytes(), "image/jpeg")
+    assert answer == {name: value for name, value in row.items() if name != "image"}
 
 
 def test_predict_speaks_of_the_image_it_was_sent(trained: tuple[Job, str], picture: Path) -> None:
