@@ -6,12 +6,12 @@ import json
 import re
 import shutil
 import signal
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tests.support import metric_lines
+from tests.support.answers import evaluated, invoked, predicted
 from tests.support.job import Job
 from tests.support.weights import fingerprint
 from tests.unit.bin_counting.conftest import TINY
@@ -77,23 +77,28 @@ def test_one_image_has_the_same_scores_by_every_way(trained: tuple[Job, str], bi
     job, _ = trained
     rows = json.loads(job.output("predictions.json").read_text())
     assert len({row["predictions"][0]["score"] for row in rows}) > 1, "the model answers alike whatever it sees"
-    row = rows[0]
-    done = job.run("predict", str(job.base / "model"), str(bins / row["image"]))
-    assert done.returncode == 0, done.stderr
-    job.environ = {"SAGEMAKER_BIND_TO_PORT": "0"}
-    process = job.start("serve")
-    assert process.stdout is not None
-    url = next(line.split()[-1] for line in process.stdout if line.startswith("serving bin_counting on "))
-    body = (bins / row["image"]).read_bytes()
-    request = urllib.request.Request(f"{url}/invocations", data=body, headers={"Content-Type": "image/jpeg"})
-    with urllib.request.urlopen(request, timeout=60) as reply:
-        answers = [json.load(reply), json.loads(done.stdout)]
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
-    for answer in answers:
-        assert [found["class"] for found in answer["predictions"]] == [found["class"] for found in row["predictions"]]
-        for found, expected in zip(answer["predictions"], row["predictions"], strict=True):
-            assert found["score"] == pytest.approx(expected["score"], abs=1e-6)
+    asked = [bins / row["image"] for row in rows]
+    for answers in (predicted(job, asked), invoked(job, asked)):
+        for row, other in zip(rows, answers, strict=True):
+            assert [one["class"] for one in other["predictions"]] == [one["class"] for one in row["predictions"]]
+            for found, expected in zip(other["predictions"], row["predictions"], strict=True):
+                assert found["score"] == pytest.approx(expected["score"], abs=1e-6)
+
+
+def test_the_metrics_of_evaluate_are_those_of_what_predict_answers(trained: tuple[Job, str], bins: Path) -> None:
+    job, _ = trained
+    lists = json.loads((bins / "file_list.json").read_text())
+    true = {Path(entry).stem: int(count) for count, entries in lists.items() for entry in entries}
+    asked = sorted((bins / "bin-images").glob("*.jpg"))
+    errors, right = [], 0
+    for path, row in zip(asked, predicted(job, asked), strict=True):
+        mean = sum(int(found["class"]) * found["score"] for found in row["predictions"])
+        errors.append(round(mean) - true[path.stem])
+        right += int(row["predictions"][0]["class"]) == true[path.stem]
+    scores = evaluated(job, bins)
+    assert scores["images"] == len(asked)
+    assert scores["validation:accuracy"] == pytest.approx(right / len(asked))
+    assert scores["validation:rmse"] == pytest.approx((sum(error**2 for error in errors) / len(errors)) ** 0.5)
 
 
 def test_the_recipe_of_the_projects_runs(job: Job, trained: tuple[Job, str], bins: Path) -> None:
@@ -103,9 +108,7 @@ def test_the_recipe_of_the_projects_runs(job: Job, trained: tuple[Job, str], bin
     done = job.run()
     assert done.returncode == 0, done.stderr
     assert "(its head only)" in done.stdout
-    evaluated = job.run("evaluate", str(job.base / "model"), str(bins))
-    assert evaluated.returncode == 0, evaluated.stderr
-    assert json.loads(evaluated.stdout)["images"] == 30
+    assert evaluated(job, bins)["images"] == 30
 
 
 def test_a_list_that_names_a_missing_image_is_refused(job: Job, bins: Path, tmp_path: Path) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-import signal
 import subprocess
-import urllib.request
 from pathlib import Path
 
 import pytest
 
+from tests.support.answers import evaluated, invoked, predicted
 from tests.support.job import Job
 
 pytestmark = pytest.mark.pytorch
@@ -20,26 +20,31 @@ def test_one_image_has_the_same_scores_by_every_way(trained: tuple[Job, str], fo
     rows = json.loads(job.output("predictions.json").read_text())
     assert len({row["predictions"][0]["score"] for row in rows}) > 1, "the model answers alike whatever it sees"
     asked = [folders / row["image"] for row in rows]
-    done = job.run("predict", str(job.base / "model"), *map(str, asked))
-    assert done.returncode == 0, done.stderr
-    predicted = [json.loads(line) for line in done.stdout.splitlines()]
-    job.environ = {"SAGEMAKER_BIND_TO_PORT": "0"}
-    process = job.start("serve")
-    assert process.stdout is not None
-    url = next(line.split()[-1] for line in process.stdout if line.startswith("serving classification on "))
-    for row, one, path in zip(rows, predicted, asked, strict=True):
-        headers = {"Content-Type": "image/jpeg"}
-        request = urllib.request.Request(f"{url}/invocations", data=path.read_bytes(), headers=headers)
-        with urllib.request.urlopen(request, timeout=60) as reply:
-            answer = json.load(reply)
-        for other in (one, answer):
+    for answers in (predicted(job, asked), invoked(job, asked)):
+        for row, other in zip(rows, answers, strict=True):
             assert (other["width"], other["height"]) == (row["width"], row["height"])
             for found, expected in zip(other["predictions"], row["predictions"], strict=True):
                 assert (found["class"], found["class_id"]) == (expected["class"], expected["class_id"])
                 assert found["score"] == pytest.approx(expected["score"], abs=1e-6)
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
+
+
+def test_the_metrics_of_evaluate_are_those_of_what_predict_answers(trained: tuple[Job, str], folders: Path) -> None:
+    job, _ = trained
+    metadata = json.loads(job.model("metadata.json").read_text())
+    asked = sorted(folders.rglob("*.jpg"))
+    of_class: dict[str, list[float]] = {"anomalous": [], "normal": []}
+    right = 0
+    for path, row in zip(asked, predicted(job, asked), strict=True):
+        score = next(found["score"] for found in row["predictions"] if found["class"] == "anomalous")
+        of_class[path.parent.name].append(score)
+        assert row["predictions"][0]["class"] == ("anomalous" if score >= metadata["threshold"] else "normal")
+        right += row["predictions"][0]["class"] == path.parent.name
+    pairs = list(itertools.product(*of_class.values()))
+    above = sum((broken > whole) + (broken == whole) / 2 for broken, whole in pairs)
+    scores = evaluated(job, folders)
+    assert scores["images"] == len(asked)
+    assert scores["validation:accuracy"] == pytest.approx(right / len(asked))
+    assert scores["validation:auroc"] == pytest.approx(above / len(pairs))
 
 
 def test_evaluate_of_the_validation_images_says_what_training_said(
@@ -49,9 +54,7 @@ def test_evaluate_of_the_validation_images_says_what_training_said(
     for name in json.loads(job.output("split.json").read_text())["validation"]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).symlink_to(folders / name)
-    done = job.run("evaluate", str(job.base / "model"), str(tmp_path))
-    assert done.returncode == 0, done.stderr
-    scores = json.loads(done.stdout)
+    scores = evaluated(job, tmp_path)
     best = json.loads(job.output("metrics.json").read_text())["best"]
     assert scores.keys() == best.keys()
     for name in ("validation:auroc", "validation:accuracy", "threshold"):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
-import urllib.request
 from pathlib import Path
 
 import pytest
 
+from tests.support.answers import as_truth, evaluated, invoked, predicted
 from tests.support.job import ENTRYPOINTS, Job
 
 pytestmark = pytest.mark.pytorch
@@ -28,35 +27,26 @@ def low(trained: tuple[Job, str], tmp_path_factory: pytest.TempPathFactory) -> J
     return other
 
 
-def test_one_image_has_the_same_boxes_by_every_way(low: Job, cookies: Path) -> None:
+def test_one_image_has_the_same_boxes_by_every_way(low: Job, cookies: Path, tmp_path: Path) -> None:
     asked = sorted(cookies.rglob("*.jpg"))[:3]
-    done = low.run("predict", str(low.base / "model"), *map(str, asked))
-    assert done.returncode == 0, done.stderr
-    predicted = [json.loads(line) for line in done.stdout.splitlines()]
-    assert all(len(one["predictions"]) > 3 for one in predicted)
-    low.environ = {"SAGEMAKER_BIND_TO_PORT": "0"}
-    process = low.start("serve")
-    assert process.stdout is not None
-    url = next(line.split()[-1] for line in process.stdout if line.startswith("serving ssd on "))
-    for one, path in zip(predicted, asked, strict=True):
-        request = urllib.request.Request(f"{url}/invocations", path.read_bytes(), {"Content-Type": "image/jpeg"})
-        with urllib.request.urlopen(request, timeout=60) as reply:
-            answer = json.load(reply)
-        assert answer["predictions"] == one["predictions"]
-        for found in one["predictions"]:
+    rows = predicted(low, asked)
+    assert all(len(row["predictions"]) > 3 for row in rows)
+    for row, answer in zip(rows, invoked(low, asked), strict=True):
+        assert answer == {name: value for name, value in row.items() if name != "image"}
+        for found in row["predictions"]:
             x1, y1, x2, y2 = found["box"]
-            assert 0 <= x1 < x2 <= one["width"]
-            assert 0 <= y1 < y2 <= one["height"]
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
+            assert 0 <= x1 < x2 <= row["width"]
+            assert 0 <= y1 < y2 <= row["height"]
+    rows[0]["predictions"] = rows[0]["predictions"][:20]
+    scores = evaluated(low, as_truth(tmp_path / "truth", asked[0], rows[0]))
+    assert scores["validation:mAP50-95"] == pytest.approx(1.0)
 
 
 def test_training_wrote_what_predict_says(trained: tuple[Job, str], cookies: Path) -> None:
     job, _ = trained
     rows = json.loads(job.output("predictions.json").read_text())
-    done = job.run("predict", str(job.base / "model"), *(str(cookies / row["image"]) for row in rows))
-    assert [json.loads(line)["predictions"] for line in done.stdout.splitlines()] == [r["predictions"] for r in rows]
+    answers = predicted(job, [cookies / row["image"] for row in rows])
+    assert [one["predictions"] for one in answers] == [row["predictions"] for row in rows]
 
 
 def test_evaluate_of_the_validation_images_says_what_training_said(
@@ -69,9 +59,7 @@ def test_evaluate_of_the_validation_images_says_what_training_said(
     lines = [line for line in manifest.read_text().splitlines() if json.loads(line)["source-ref"] in held_out]
     assert len(lines) == len(held_out)
     manifest.write_text("\n".join(lines) + "\n")
-    done = job.run("evaluate", str(job.base / "model"), str(tmp_path / "part"))
-    assert done.returncode == 0, done.stderr
-    scores = json.loads(done.stdout)
+    scores = evaluated(job, tmp_path / "part")
     best = json.loads(job.output("metrics.json").read_text())["best"]
     assert set(best) - set(scores) == {"validation:best_mAP50"}
     assert scores["images"] == best["images"]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
-import urllib.request
 from pathlib import Path
 
 import pytest
 
+from tests.support.answers import evaluated, invoked, predicted
 from tests.support.job import Job
 
 pytestmark = pytest.mark.tensorflow
@@ -20,25 +19,11 @@ def test_one_image_has_the_same_answer_by_every_way(trained: tuple[Job, str], pl
     rows = json.loads(job.output("predictions.json").read_text())
     assert len({row["image_score"] for row in rows}) > 1, "the model answers alike whatever it sees"
     asked = [plates / row["image"] for row in rows]
-    done = job.run("predict", str(job.base / "model"), *map(str, asked))
-    assert done.returncode == 0, done.stderr
-    predicted = [json.loads(line) for line in done.stdout.splitlines()]
-    job.environ = {"SAGEMAKER_BIND_TO_PORT": "0"}
-    process = job.start("serve")
-    assert process.stdout is not None
-    url = next(line.split()[-1] for line in process.stdout if line.startswith("serving unet on "))
-    for row, one, path in zip(rows, predicted, asked, strict=True):
-        headers = {"Content-Type": "image/jpeg"}
-        request = urllib.request.Request(f"{url}/invocations", data=path.read_bytes(), headers=headers)
-        with urllib.request.urlopen(request, timeout=60) as reply:
-            answer = json.load(reply)
-        for other in (one, answer):
+    for answers in (predicted(job, asked), invoked(job, asked)):
+        for row, other in zip(rows, answers, strict=True):
             assert {name: value for name, value in other.items() if name != "image"} == {
                 name: value for name, value in row.items() if name != "image"
             }
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
 
 
 def test_evaluate_of_the_validation_images_says_what_training_said(
@@ -49,11 +34,9 @@ def test_evaluate_of_the_validation_images_says_what_training_said(
         for path in (Path(name), Path("masks", Path(name).name).with_suffix(".png")):
             (tmp_path / path).parent.mkdir(exist_ok=True)
             (tmp_path / path).symlink_to(plates / path)
-    done = job.run("evaluate", str(job.base / "model"), str(tmp_path))
-    assert done.returncode == 0, done.stderr
     best = json.loads(job.output("metrics.json").read_text())["best"]
     del best["mean_mask"]  # of the training masks
-    assert json.loads(done.stdout) == best
+    assert evaluated(job, tmp_path) == best
 
 
 def test_export_writes_a_saved_model_that_gives_probabilities(
