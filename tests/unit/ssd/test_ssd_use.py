@@ -138,8 +138,8 @@ print(sorted(parts))
         ("ssdlite320_mobilenet_v3_large", 64),
         ("ssd300_vgg16", 300),
         ("fasterrcnn_mobilenet_v3_large_fpn", 64),
-        ("fasterrcnn_resnet50_fpn", 64),
-        ("fasterrcnn_resnet50_fpn_v2", 64),
+        pytest.param("fasterrcnn_resnet50_fpn", 64, marks=pytest.mark.slow),
+        pytest.param("fasterrcnn_resnet50_fpn_v2", 64, marks=pytest.mark.slow),
     ],
 )
 def test_every_model_learns_from_images_with_and_without_objects(pytorch: Path, name: str, side_px: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,20 @@ def cookies(pytorch: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(pytorch: Path, cookies: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, str]:
     """A finished job of one segmentation epoch, and what it printed."""
     return finished(tmp_path_factory.mktemp("trained"), pytorch, "yolo.py", cookies, task="segment", **TINY)
+
+
+@pytest.fixture(scope="session")
+def detecting(pytorch: Path, cookies: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, str]:
+    """A finished job of one detection epoch in float32 from random weights, and what it printed."""
+    start = {"pretrained": "none", "precision": "fp32"}
+    return finished(tmp_path_factory.mktemp("detecting"), pytorch, "yolo.py", cookies, **start, **TINY)
+
+
+@pytest.fixture
+def again(detecting: tuple[Job, str], tmp_path: Path, pytorch: Path) -> Job:
+    """That job in a folder of its own, to be run once more."""
+    shutil.copytree(detecting[0].base, tmp_path / "ml", symlinks=True)
+    return Job(tmp_path / "ml", pytorch, "yolo.py")
 
 
 @pytest.fixture

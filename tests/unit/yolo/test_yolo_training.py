@@ -95,54 +95,47 @@ def test_a_model_of_a_finished_job_is_a_start_for_another(trained: tuple[Job, st
     assert re.search(r"starting from channel `pretrained` \(model.safetensors\): (\d+) of \1 tensors", done.stdout)
 
 
-def test_resume_goes_on_after_the_newest_epoch(job: Job) -> None:
-    job.configure(pretrained="none", **TINY)
-    assert job.run().returncode == 0
-    job.configure(pretrained="none", **(TINY | {"epochs": "2"}))
-    done = job.run()
+def test_resume_goes_on_after_the_newest_epoch(again: Job) -> None:
+    again.configure(pretrained="none", **(TINY | {"epochs": "2"}))
+    done = again.run()
     assert done.returncode == 0, done.stderr
     assert "resuming after epoch 1" in done.stdout
     assert "epoch 2/2" in done.stdout
     assert "epoch 1/2" not in done.stdout
     assert set(metric_lines.caught("yolo", done.stdout + done.stderr)) == BOXES
-    assert len(job.output("results.csv").read_text().splitlines()) == 3
+    assert len(again.output("results.csv").read_text().splitlines()) == 3
 
 
-def test_resume_computes_in_the_precision_that_it_is_asked_for(job: Job, pytorch: Path) -> None:
-    job.configure(pretrained="none", precision="fp32", **TINY)
-    first = job.run()
-    assert first.returncode == 0, first.stderr
-    job.configure(pretrained="none", precision="bf16", **(TINY | {"epochs": "2"}))
-    done = job.run()
-    if "does not compute in bfloat16" in job.failure:
+def test_resume_computes_in_the_precision_that_it_is_asked_for(
+    again: Job, detecting: tuple[Job, str], pytorch: Path
+) -> None:
+    again.configure(pretrained="none", precision="bf16", **(TINY | {"epochs": "2"}))
+    done = again.run()
+    if "does not compute in bfloat16" in again.failure:
         pytest.skip("this processor does not compute in bfloat16")
     assert done.returncode == 0, done.stderr
-    assert "in float32" in first.stdout
+    assert "in float32" in detecting[1]
     assert "in bfloat16" in done.stdout
     assert "Resume ignores" not in done.stdout + done.stderr
-    newest = sorted((job.base / "checkpoints").glob("0*"))[-1] / "last.pt"
+    newest = sorted((again.base / "checkpoints").glob("0*"))[-1] / "last.pt"
     code = f"import torch; print(torch.load({str(newest)!r}, weights_only=False)['train_args']['amp'])"
     kept = subprocess.run([pytorch, "-c", code], capture_output=True, text=True, check=True)
     assert kept.stdout.strip() == ("bf16" if "on GPU" in done.stdout else "False")
 
 
-def test_a_finished_run_resumed_writes_its_artefacts_again(job: Job) -> None:
-    job.configure(pretrained="none", **TINY)
-    assert job.run().returncode == 0
-    job.model("model.safetensors").unlink()
-    done = job.run()
+def test_a_finished_run_resumed_writes_its_artefacts_again(again: Job) -> None:
+    again.model("model.safetensors").unlink()
+    done = again.run()
     assert done.returncode == 0, done.stderr
     assert "all 1 epochs are done already" in done.stdout
-    assert job.model("model.safetensors").exists()
+    assert again.model("model.safetensors").exists()
 
 
-def test_resume_with_another_image_size_is_refused(job: Job) -> None:
-    job.configure(pretrained="none", **TINY)
-    assert job.run().returncode == 0
-    job.configure(pretrained="none", **(TINY | {"img_size": "96", "epochs": "2"}))
-    done = job.run()
+def test_resume_with_another_image_size_is_refused(again: Job) -> None:
+    again.configure(pretrained="none", **(TINY | {"img_size": "96", "epochs": "2"}))
+    done = again.run()
     assert done.returncode == 2
-    assert "the checkpoint was made with img-size=64, this job asks for 96" in job.failure
+    assert "the checkpoint was made with img-size=64, this job asks for 96" in again.failure
 
 
 @pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGKILL])
