@@ -17,7 +17,8 @@ def runtime(row: str, tag: str) -> float:
     """Build `runtime-<row>` as `tag`, of another date than the first; returns seconds, the root's own not counted."""
     target = f"runtime-{row}"
     environ = {**os.environ, **build.choices(), "SOURCE_DATE_EPOCH": "5"}
-    environ |= build.runtime_roots(build.read_plan([target], environ))
+    plan = build.read_plan([target], environ)
+    environ |= build.choose_base(plan) | build.runtime_roots(plan)
     stages = [f"--set={name}.no-cache=true" for name in (f"runtime-packages-{row}", target)]
     command = ["docker", "buildx", "bake", *stages, f"--set={target}.tags={tag}", target]
     started = time.perf_counter()
