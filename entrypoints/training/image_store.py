@@ -55,7 +55,7 @@ class Decoded:
     def pixels(self, rows: Rows) -> torch.Tensor:
         """(B, 3, S, S) of some images in 0..1, on the device."""
         pixels = torch.from_numpy(self._pixels[rows]).to(self._device)
-        return pixels.permute(0, 3, 1, 2).float() / 255
+        return pixels.permute(0, 3, 1, 2).float().div_(255)
 
     def draws(self, rows: Rows, epoch: int) -> NDArray[np.float32]:
         """(B, 12) uniform random numbers in 0..1."""
@@ -98,13 +98,15 @@ def augmented(x: torch.Tensor, draws: NDArray[np.float32], *, turn: bool) -> tor
 def moved(x: torch.Tensor, affine: torch.Tensor) -> torch.Tensor:
     """(B, 3, S, S) where `affine` (B, 2, 3) says of each place which one is seen there, both from -1 to 1."""
     grid = functional.affine_grid(affine, list(x.shape), align_corners=False)
-    return functional.grid_sample(x - FILL, grid, align_corners=False) + FILL  # what comes in is the letterbox's grey
+    seen = functional.grid_sample(x - FILL, grid, align_corners=False)
+    return seen.add_(FILL)  # what comes in is the letterbox's grey
 
 
 def tinted(x: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
     """(B, 3, S, S) with contrast, light and colours as `draws` (B, 5) in 0..1 say."""
     contrast, light, tint = 0.7 + 0.6 * draws[:, :1], 0.4 * draws[:, 1:2] - 0.2, 0.9 + 0.2 * draws[:, 2:5]
-    return ((x - 0.5) * contrast[..., None, None] + 0.5 + light[..., None, None]) * tint[..., None, None]
+    factor, shift = contrast * tint, (0.5 - 0.5 * contrast + light) * tint
+    return torch.addcmul(shift[..., None, None], x, factor[..., None, None])  # one pass over the pixels
 
 
 class Features:
