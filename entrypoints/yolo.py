@@ -27,7 +27,7 @@ from optml.errors import Refusal
 from optml.hyperparameters import field
 from optml.metrics import Registry
 from optml.program import Channel, Program, Stopped, Verb, leave_if_stopped
-from training import results, resume, ultralytics_loop, ultralytics_setup, verbs
+from training import results, resume, ultralytics_loop, ultralytics_setup, verbs, waiting
 from training.run import Run
 from training.ultralytics_setup import file_stem
 
@@ -82,6 +82,7 @@ def train(env: Environment, hp: Hyperparameters) -> None:
     from vision import prepare
 
     train_set, validation_set = read_data(env, hp)
+    waiting.asleep()
     from training import devices  # torch takes seconds to import: wrong data is refused before
 
     compute = devices.compute(hp.device, hp.precision)
@@ -257,6 +258,7 @@ def load_model(folder: Path, scratch: Path, device: str = "auto") -> Model:
     from training import model_folder
 
     metadata = model_folder.metadata(folder, MODELS, ("detect", "segment"))
+    waiting.asleep()
     prepare_ultralytics(scratch)
     from ultralytics import YOLO
 
