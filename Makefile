@@ -32,7 +32,7 @@ quoted = '$(subst ','\'',$(1))'
 # what is trained on, and how
 training = $(if $(DATA),--data $(call quoted,$(DATA))) $(foreach pair,$(if $(filter yolo,$(PROGRAM)),task=$(TASK)) $(if $(EPOCHS),epochs=$(EPOCHS)) $(if $(IMG_SIZE),img-size=$(IMG_SIZE)) $(if $(BATCH_SIZE),batch-size=$(BATCH_SIZE)) $(HP),--hp $(call quoted,$(pair)))
 
-.PHONY: help train-local up down check test lint format golden bench folds starter-weights images aws-setup push train-aws aws-clean verify clean
+.PHONY: help train-local up down check test lint format golden bench bench-train folds starter-weights images aws-setup push train-aws aws-clean verify clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ golden: ## record the generated files again: programs.json, docker-bake.hcl's pr
 
 bench: ## measure, in ratios where there is a peer; figures go to docs/benchmarks.md
 	@$(call in,dev) -m tests.bench
+
+bench-train: ## time trainings beside torchvision's references and Ultralytics' command line; DATA=<folder that holds neu-det/ and cookie/>
+	@$(call in,dev) -m tests.bench.train $(if $(DATA),$(call quoted,$(DATA)))
 
 folds: ## 5-fold cross-validation on real photographs; DATA=<manifest>
 	@$(call in,dev) -m tests.bench.folds $(if $(DATA),$(call quoted,$(DATA))) --task $(call quoted,$(TASK))
