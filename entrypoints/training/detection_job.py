@@ -133,8 +133,11 @@ def _anchors(run: Run[Hyperparameters], train_set: Dataset, side_px: int, *, sta
             if path and path.is_file():
                 return _known_anchors(json.loads(path.read_text(encoding="utf-8")), side_px, path)
         return None
-    count = detectors.anchor_count(run.hp.model)
-    return None if wanted == "standard" else anchors.sizes(train_set, side_px, count)
+    if wanted == "standard":
+        return None
+    if detectors.is_single_shot(run.hp.model):
+        return anchors.grid_sizes(train_set, side_px, detectors.grids(run.hp.model, side_px))
+    return anchors.sizes(train_set, side_px, detectors.anchor_count(run.hp.model))
 
 
 def _known_anchors(metadata: dict[str, Any], side_px: int, path: Path) -> list[float] | None:

@@ -15,6 +15,7 @@ from torchvision.models.detection.ssd import SSD
 from training import ssd_head
 from training.backbones import BATCH_NORM_MOMENTUM
 from training.ssd_head import Found, Targets
+from vision.anchors import Grid
 
 LOSSES = {
     "loss_classifier": "cls_loss",
@@ -54,6 +55,15 @@ def build(name: str, classes: int, side_px: int, anchors: Sequence[float] | None
 def anchor_count(name: str) -> int:
     """How many sizes `build` takes."""
     return 6 if is_single_shot(name) else 5
+
+
+def grids(name: str, side_px: int) -> list[Grid]:
+    """Where an SSD for (B, 3, S, S) looks for objects; found without computing anything."""
+    with torch.device("meta"):
+        network: Any = torchvision.models.get_model(name, weights=None, weights_backbone=None, num_classes=2)
+        maps = network.eval().backbone(torch.empty(1, 3, side_px, side_px)).values()
+    ratios = network.anchor_generator.aspect_ratios
+    return [Grid(int(map_.shape[-1]), tuple(each)) for map_, each in zip(maps, ratios, strict=True)]
 
 
 def losses(network: nn.Module, x: torch.Tensor, targets: Targets) -> dict[str, torch.Tensor]:

@@ -108,8 +108,9 @@ def test_damaged_metadata_is_refused(low: Job, cookies: Path, tmp_path: Path) ->
 
 
 MODELS = """
-import sys, torch
-from training import detectors
+import sys, numpy as np, torch
+from training import detectors, ssd_head
+from vision import anchors
 torch.manual_seed(0)
 name, side_px = sys.argv[1], int(sys.argv[2])
 network = detectors.build(name, 2, side_px, [10.0, 15.0, 20.0, 30.0, 40.0, 60.0][:detectors.anchor_count(name)], 0.45)
@@ -128,6 +129,13 @@ with torch.inference_mode():
     for found in detectors.detect(network.eval(), x):
         assert found.boxes.shape == (len(found.labels), 4) and len(found.labels) <= 300
         assert not len(found.labels) or 0 <= found.labels.min() <= found.labels.max() <= 1
+if name.startswith("ssdlite"):
+    sizes = [20.0, 30.0, 40.0, 50.0, 60.0, 64.0]
+    laid = detectors.build(name, 2, side_px, sizes, 0.45).eval()
+    with torch.inference_mode():
+        there = ssd_head.outputs(laid, x)[2].numpy()
+    expected = anchors.default_boxes(sizes, side_px, detectors.grids(name, side_px))
+    assert np.abs(there - expected).max() < 1e-3
 print(sorted(parts))
 """
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 
-from vision import anchors, detection_evaluation, detection_scores
+from vision import anchors, boxes, detection_evaluation, detection_scores
 from vision.detection_scores import objects
 from vision.record import Instance, Sample, build
 
@@ -103,3 +104,19 @@ def test_anchors_reach_from_the_small_to_the_large_objects(tmp_path):
     assert 20 <= sizes[0] <= 30
     assert 260 <= sizes[-1] <= 320
     assert all(b / a == pytest.approx(sizes[1] / sizes[0], rel=0.01) for a, b in itertools.pairwise(sizes))
+
+
+def test_an_ssd_has_a_box_to_learn_from_for_nearly_every_object(tmp_path):
+    """Sizes that merely followed the objects' put most of them on grids too coarse to see them."""
+    rng = np.random.default_rng(0)
+    sides = np.exp(rng.uniform(math.log(40), math.log(130), 60))
+    corners = rng.uniform(0, 320 - sides[:, None], (60, 2))
+    objects_ = tuple(Instance(0, (x, y, x + a, y + a), (320, 320)) for (x, y), a in zip(corners, sides, strict=True))
+    data = build(["a"], [Sample(tmp_path / "a.jpg", "a.jpg", 320, 320, objects_, "")])
+    grids = [anchors.Grid(cells, (2.0, 3.0)) for cells in (20, 10, 5, 3, 2, 1)]
+    sizes = anchors.grid_sizes(data, 320, grids)
+    assert sizes == sorted(sizes)
+    overlap = boxes.iou([one.box for one in objects_], anchors.default_boxes(sizes, 320, grids)).max(axis=1)
+    assert (overlap >= 0.5).mean() > 0.9
+    followed = anchors.default_boxes(anchors.sizes(data, 320, 6), 320, grids)
+    assert (boxes.iou([one.box for one in objects_], followed).max(axis=1) >= 0.5).mean() < 0.8
