@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from torch import nn
 
 from optml.errors import Refusal
 from optml.program import leave_if_stopped
-from training import detectors
+from training import detectors, statistics
 from training.image_store import Rows
 from training.loop import Judged
 from training.run import Run
@@ -26,6 +27,8 @@ from vision.record import Dataset
 if TYPE_CHECKING:
     from torchvision.models.detection.ssd import SSD
 
+SETTLING = 16
+"""Batches over which the statistics of batch normalisation are taken before an epoch is judged."""
 MAIN = "validation:mAP50-95"
 EXPORTED = 1000
 """The most detections that leave an exported graph, before overlaps are dropped."""
@@ -39,12 +42,13 @@ class Detecting:
     ) -> None:
         self._run, self._train, self._validation, self._set = run, train, validation, validation_set
         self._frozen, self._truth = frozen, detection_evaluation.truth(validation_set)
-        self.samples = len(train)
+        self.samples, self._epoch = len(train), 0
 
     def lines(self, _values: dict[str, float], /) -> list[str]:
         return []
 
     def learn(self, network: nn.Module, rows: Rows, epoch: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        self._epoch = epoch
         for module in self._frozen:
             module.eval()
         x, targets = self._train.batch(rows, epoch)
@@ -58,12 +62,20 @@ class Detecting:
         return loss, {"loss": loss.detach(), **{name: part.detach() for name, part in parts.items()}}
 
     def judge(self, network: nn.Module) -> Judged:
+        statistics.settle(network, self._some(), lambda rows: self.learn(network, rows, self._epoch))
         placed = self._detected(network, stoppable=True)
         made = detection_evaluation.curves(self._truth, placed, len(self._run.classes))
         scores, _ = detection_evaluation.main_metrics(made)
         iou = self._run.hp.overlap_threshold
         others = {"validation:mAP": detection_evaluation.voc_metric(self._truth, placed, made, iou)}
         return Judged(scores, others, (scores[MAIN], scores["validation:mAP50"]))
+
+    def _some(self) -> Iterator[Rows]:
+        """Batches of the training set, some of an epoch's."""
+        order = np.random.default_rng([self._run.hp.seed, self._epoch, 1]).permutation(self.samples)
+        for rows in np.array_split(order, math.ceil(self.samples / self._run.hp.batch_size))[:SETTLING]:
+            leave_if_stopped()
+            yield rows
 
     def confidence(self, network: nn.Module) -> float:
         """The confidence of the highest mean F1 on the validation set; a run that was stopped gets it too."""

@@ -53,7 +53,7 @@ def losses(network: SSD, x: torch.Tensor, targets: Targets) -> dict[str, torch.T
     each = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none")
     holding = wanted.flatten() > 0
     count = max(1, int(holding.sum()))
-    hardest = each.masked_fill(holding, 0.0).topk(min(len(each), max(NEGATIVES * count, 8 * len(targets)))).values
+    hardest = each.masked_fill(holding, 0.0).topk(min(len(each), max(NEGATIVES * count, len(targets)))).values
     return {"box_loss": box_loss / count, "cls_loss": (each[holding].sum() + hardest.sum()) / count}
 
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.support import metric_lines
-from tests.support.job import Job
+from tests.support.job import Job, generated
 from tests.support.weights import fingerprint
 from tests.unit.ssd.conftest import TINY
 
@@ -62,6 +62,18 @@ def test_two_stages_report_the_losses_of_both(job: Job) -> None:
     assert done.returncode == 0, done.stderr
     seen = set(metric_lines.caught("ssd", done.stdout + done.stderr))
     assert seen == {one.name for one in metric_lines.definitions("ssd")}
+
+
+def test_a_few_images_are_learnt_by_heart(job: Job, pytorch: Path, tmp_path: Path) -> None:
+    """What is evaluated, averaged weights and running statistics included, has learnt what training did."""
+    few = generated(pytorch, tmp_path / "few", "detection", 8)
+    for channel in ("train", "validation"):
+        (job.base / "input/data" / channel).unlink(missing_ok=True)
+        job.channel(channel, few)
+    job.configure(augmentation="none", anchors="fitted", epochs="15", img_size="96", learning_rate="0.002")
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    assert json.loads(job.output("metrics.json").read_text())["best"]["validation:mAP50"] > 0.9
 
 
 def test_a_killed_run_resumed_ends_with_the_weights_of_one_that_was_not(job: Job, trained: tuple[Job, str]) -> None:
