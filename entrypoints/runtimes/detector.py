@@ -68,6 +68,8 @@ class Detector:
         kept = kept[:MOST_FOUND]
         letterbox = boxes.fit((image.shape[1], image.shape[0]), self._size, **self._fit)
         corners = boxes.to_image(rows[kept, :4], letterbox)
+        seen = boxes.visible(corners)
+        kept, corners = kept[seen], corners[seen]
         predictions = [self._prediction(rows[index], box) for index, box in zip(kept, corners)]
         if "prototypes" not in outputs:
             return predictions

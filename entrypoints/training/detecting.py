@@ -98,12 +98,12 @@ class Detecting:
 
 
 def in_image(found: Found, width: int, height: int, side_px: int) -> Objects:
-    """Detections in pixels of the image that was letterboxed."""
+    """Detections in pixels of the image that was letterboxed; none of what lies in the border beside it."""
     letterbox = boxes.fit((width, height), (side_px, side_px))
     corners = boxes.to_image(found.boxes.double().cpu().numpy(), letterbox)
-    return detection_scores.objects(
-        corners, found.labels.cpu().numpy().astype(np.int64), found.scores.double().cpu().numpy()
-    )
+    labels, scores = found.labels.cpu().numpy().astype(np.int64), found.scores.double().cpu().numpy()
+    seen = boxes.visible(corners)
+    return detection_scores.objects(corners[seen], labels[seen], scores[seen])
 
 
 class Detector:

@@ -10,7 +10,7 @@ import torch
 
 from training import ultralytics_onnx
 from training.results import SCORES, Scores
-from vision import masks, transforms
+from vision import boxes, masks, transforms
 from vision.images import Array
 from vision.report import PrecisionRecall
 
@@ -75,6 +75,8 @@ def _predictions(result: Any, classes: Sequence[str]) -> list[dict[str, Any]]:
     """Those of one image's result (on the CPU)."""
     found = []
     for index, box in enumerate(result.boxes):
+        if not boxes.visible(box.xyxy.numpy())[0]:
+            continue  # it lies in the border beside the image
         label = int(box.cls)
         prediction = {
             "class": classes[label],

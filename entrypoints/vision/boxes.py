@@ -51,6 +51,12 @@ def clip(boxes: ArrayLike, width: int, height: int) -> Boxes:
     return np.clip(as_boxes(boxes), 0, np.array([width, height] * 2, float))
 
 
+def visible(boxes: ArrayLike) -> NDArray[np.bool_]:
+    """(N,) whether a clipped box has an area, in the hundredths of a pixel that predictions are told in."""
+    b = as_boxes(boxes).round(2)
+    return np.asarray((b[:, 2:] > b[:, :2]).all(axis=1))
+
+
 def area(boxes: ArrayLike) -> NDArray[np.float64]:
     """(N,) px²; 0 for a box that ends before it begins."""
     b = as_boxes(boxes)

@@ -29,6 +29,13 @@ def test_the_letterbox_holds_the_whole_image_and_touches_two_sides(width, height
     assert 0 <= letterbox.top <= letterbox.top + letterbox.content[1] <= side
 
 
+def test_a_box_in_the_border_beside_the_image_is_not_visible_in_it():
+    letterbox = boxes.fit((40, 20), (64, 64))
+    corners = boxes.to_image([[0, 0, 64, 16], [0, 0, 64, 16.01], [10, 0, 20, 20]], letterbox)
+    assert boxes.visible(corners).tolist() == [False, True, True]
+    assert boxes.visible(np.empty((0, 4))).shape == (0,)
+
+
 def test_a_letterboxed_image_lies_in_the_middle_of_grey():
     image = np.full((20, 40, 3), 200, np.uint8)
     canvas, scale, (left, top) = transforms.letterbox(image, 64)
