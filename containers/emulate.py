@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import signal
@@ -94,7 +95,7 @@ def run(image: str, command: Sequence[str], cpu: str, limit_s: float, mounts: Se
     words = ["docker", "run", "--rm", "--name", name, "--platform", "linux/arm64", "--env", f"QEMU_CPU={cpu}"]
     words += ["--network", "none", "--read-only", "--cpuset-cpus", str(min(os.sched_getaffinity(0)))]
     words += [_volume(mount) for mount in mounts]
-    if limit_s <= 0:
+    if not 0 < limit_s < math.inf:
         raise CannotEmulateError(f"--limit is {limit_s:g} s", "give a number of seconds above 0")
     try:
         return subprocess.run([*words, image, *command], timeout=limit_s, check=False).returncode

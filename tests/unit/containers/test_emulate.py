@@ -94,6 +94,8 @@ def test_one_that_hangs_is_ended_and_removed(docker: Path) -> None:
     ("arguments", "says"),
     [
         (["--limit", "0"], "error: --limit is 0 s"),
+        (["--limit", "nan"], "error: --limit is nan s"),
+        (["--limit", "inf"], "error: --limit is inf s"),
         (["--mount", "nowhere:/model"], "error: there is no nowhere to mount at /model"),
         (["--mount", "tests"], "error: --mount is 'tests'"),
         (["--mount", "tests:model"], "error: --mount is 'tests:model'"),
