@@ -28,8 +28,18 @@ _FAULTS = (
         "uses the operator {1} of {0}, which {runtime} does not have",
         "export the model without it",
     ),
+    (
+        r"Could not find an implementation for (\w+)\((\d+)\)",
+        "uses the operator {0} (opset {1}) for numbers of a type that {runtime} does not compute it for",
+        "export the model in float32: yolo.py export MODEL_DIR OUT",
+    ),
     (r"Opset (\d+) is under development.* till opset (\d+)", "has opset {0}; {runtime} reads up to {1}", _NEWER),
     (r"IR version: (\d+), max supported IR version: (\d+)", "has ONNX IR {0}; {runtime} reads up to {1}", _NEWER),
+    (
+        r"INVALID_GRAPH : (.{1,300})",
+        "is no graph that {runtime} runs: {0}",
+        "export it anew, for opset 17 and its operators: yolo.py export MODEL_DIR OUT",
+    ),
 )
 _FATAL = 4
 """ONNX Runtime's severity: what is below it is raised as well, or a remark on the machine that it runs on."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 from tests.support import compiled
 from tests.support.compiled import METADATA, ROWS, SIDE, run
@@ -114,6 +115,24 @@ def of_an_unknown_opset(model: Path) -> str:
     return "model.onnx has opset 99; ONNX Runtime"
 
 
+def of_an_opset_without_its_operators(model: Path) -> str:
+    compiled.small(model, opset=3)
+    return "model.onnx is no graph that ONNX Runtime"
+
+
+def of_numbers_that_nothing_computes(model: Path) -> str:
+    def bfloat16(graph: Any) -> None:
+        middle = next(node for node in graph.node if node.name == "middle")
+        given, taken = middle.input[0], middle.output[0]
+        middle.input[0], middle.output[0] = "narrow", "narrowed"
+        at = list(graph.node).index(middle)
+        graph.node.insert(at, helper.make_node("Cast", [given], ["narrow"], to=TensorProto.BFLOAT16))
+        graph.node.insert(at + 2, helper.make_node("Cast", ["narrowed"], [taken], to=TensorProto.FLOAT))
+
+    compiled.change(model, bfloat16)
+    return "model.onnx uses the operator Relu (opset 14) for numbers of a type that ONNX Runtime"
+
+
 def of_an_unknown_format(model: Path) -> str:
     compiled.small(model, ir_version=99)
     return "model.onnx has ONNX IR 99; ONNX Runtime"
@@ -154,8 +173,9 @@ def of_layers_that_do_not_fit(model: Path) -> str:
 
 @pytest.mark.parametrize(
     "damage",
-    [cut, empty, gone, of_an_unknown_operator, of_an_unknown_opset, of_an_unknown_format, of_another_size,
-     not_compiled, for_another_runtime, of_any_batch, without_detections, of_layers_that_do_not_fit],
+    [cut, empty, gone, of_an_unknown_operator, of_an_unknown_opset, of_an_opset_without_its_operators,
+     of_numbers_that_nothing_computes, of_an_unknown_format, of_another_size, not_compiled, for_another_runtime,
+     of_any_batch, without_detections, of_layers_that_do_not_fit],
 )  # fmt: skip
 def test_a_damaged_model_is_refused(running: Path, small: Path, picture: Path, damage: Callable[[Path], str]) -> None:
     said = damage(small)
