@@ -34,9 +34,14 @@ def record(path: Path, session: Session, inputs: Sequence[Tensor]) -> None:
 
 
 def compare(path: Path, session: Session) -> dict[str, Any]:
-    """How far the session's outputs are from the recorded ones, in parts of the recorded value (of 1, below 1)."""
+    """How far the session's outputs are from the recorded ones, in parts of the recorded value (of 1, below 1).
+
+    `detections` counts the recorded ones with a score that is more than noise: without any, a detector of boxes has
+    shown no more than that it finds nothing here either.
+    """
     arrays = _read(path)
     differences: dict[str, float] = {}
+    detections = 0
     count = sum(name.endswith("/input") for name in arrays)
     if not count:
         raise Refusal(f"{path} holds no recorded answers", _RECORD)
@@ -46,9 +51,11 @@ def compare(path: Path, session: Session) -> dict[str, Any]:
         recorded = {name[len(prefix) :]: value for name, value in arrays.items() if name.startswith(prefix)}
         for name, value in _differences(recorded, session.predict(given)).items():
             differences[name] = max(value, differences.get(name, 0.0))
+        detections += _certain(recorded)
     return {
         "runtime": session.runtime,
         "inputs": count,
+        "detections": detections,
         "differences": differences,
         "largest_difference": max(differences.values()),
     }
@@ -70,6 +77,10 @@ def _differences(recorded: Outputs, found: Outputs) -> dict[str, float]:
     for name in sorted(set(recorded) - set(rows)):
         values[name] = float(_relative(recorded[name], found[name]).max(initial=0.0))
     return values
+
+
+def _certain(recorded: Outputs) -> int:
+    return int((recorded["detections"][0, :, 4] > LOWEST_SCORE).sum()) if "detections" in recorded else 0
 
 
 def _of_rows(recorded: Tensor, found: Tensor) -> float:
