@@ -15,6 +15,8 @@ from vision.images import Array
 
 MOST_FOUND = 300
 """Predictions of one image."""
+COLUMNS = 6
+"""Of a detection: x1, y1, x2, y2 in pixels of the input, score, class."""
 _HINT = "export the model again: yolo.py export MODEL_DIR OUT"
 
 
@@ -62,6 +64,10 @@ class Detector:
     def found(self, outputs: Outputs, image: Array, confidence: float | None = None) -> list[dict[str, Any]]:
         """The predictions that the outputs for `image` hold."""
         rows = outputs["detections"][0]
+        if rows.ndim != 2 or rows.shape[1] != COLUMNS:
+            raise Refusal(
+                f"the model's detections are {(1, *rows.shape)}, and a compiled detector's (1, K, {COLUMNS})", _HINT
+            )
         kept = np.flatnonzero(rows[:, 4] > (self._confidence if confidence is None else confidence))
         if self._overlaps:
             kept = kept[boxes.without_overlaps(rows[kept, :4], rows[kept, 4], rows[kept, 5], self._nms_iou)]

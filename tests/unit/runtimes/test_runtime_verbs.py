@@ -166,6 +166,16 @@ def without_detections(model: Path) -> str:
     return "the model's outputs are output0, and a compiled detector's is detections"
 
 
+def with_columns_for_rows(model: Path) -> str:
+    def lay_down(graph: Any) -> None:
+        graph.node[-1].attribute[0].CopyFrom(helper.make_attribute("perm", [0, 1, 2]))
+        sides = graph.output[0].type.tensor_type.shape.dim
+        sides[1].dim_value, sides[2].dim_value = 6, ROWS
+
+    compiled.change(model, lay_down)
+    return "the model's detections are (1, 6, 64), and a compiled detector's (1, K, 6)"
+
+
 def of_layers_that_do_not_fit(model: Path) -> str:
     compiled.change(model, lambda graph: graph.initializer[1].CopyFrom(compiled.weights("w2", (6, 4, 3, 3))))
     return "loads model.onnx and cannot run it: "
@@ -175,7 +185,8 @@ def of_layers_that_do_not_fit(model: Path) -> str:
     "damage",
     [cut, empty, gone, of_an_unknown_operator, of_an_unknown_opset, of_an_opset_without_its_operators,
      of_numbers_that_nothing_computes, of_an_unknown_format, of_another_size, not_compiled, for_another_runtime,
-     of_any_batch, without_detections, of_layers_that_do_not_fit],
+     of_any_batch, without_detections, with_columns_for_rows,
+     of_layers_that_do_not_fit],
 )  # fmt: skip
 def test_a_damaged_model_is_refused(running: Path, small: Path, picture: Path, damage: Callable[[Path], str]) -> None:
     said = damage(small)
