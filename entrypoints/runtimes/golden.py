@@ -36,8 +36,8 @@ def record(path: Path, session: Session, inputs: Sequence[Tensor]) -> None:
 def compare(path: Path, session: Session) -> dict[str, Any]:
     """How far the session's outputs are from the recorded ones, in parts of the recorded value (of 1, below 1).
 
-    `detections` counts the recorded ones with a score that is more than noise: without any, a detector of boxes has
-    shown no more than that it finds nothing here either.
+    `detections` counts those of both sides that were compared: without any, a detector of boxes has shown no more than
+    that it finds nothing here either.
     """
     arrays = _read(path)
     differences: dict[str, float] = {}
@@ -49,9 +49,10 @@ def compare(path: Path, session: Session) -> dict[str, Any]:
         given = arrays.pop(f"{index}/input")
         prefix = f"{index}/"
         recorded = {name[len(prefix) :]: value for name, value in arrays.items() if name.startswith(prefix)}
-        for name, value in _differences(recorded, session.predict(given)).items():
+        values, compared = _differences(recorded, session.predict(given))
+        for name, value in values.items():
             differences[name] = max(value, differences.get(name, 0.0))
-        detections += _certain(recorded)
+        detections += compared
     return {
         "runtime": session.runtime,
         "inputs": count,
@@ -61,7 +62,8 @@ def compare(path: Path, session: Session) -> dict[str, Any]:
     }
 
 
-def _differences(recorded: Outputs, found: Outputs) -> dict[str, float]:
+def _differences(recorded: Outputs, found: Outputs) -> tuple[dict[str, float], int]:
+    """By output, and how many detections were compared."""
     if set(recorded) != set(found):
         raise Refusal(
             f"the model's outputs are {', '.join(found)}, the recorded ones {', '.join(recorded)}",
@@ -71,28 +73,29 @@ def _differences(recorded: Outputs, found: Outputs) -> dict[str, float]:
         if value.shape != recorded[name].shape:
             raise Refusal(f"the model's {name} are {value.shape}, the recorded ones {recorded[name].shape}", _RECORD)
     values: dict[str, float] = {}
+    compared = 0
     rows = [name for name in ("detections", "coefficients") if name in recorded]
     if rows:
-        values["detections"] = _of_rows(*(np.concatenate([side[n][0] for n in rows], 1) for side in (recorded, found)))
+        both = (np.concatenate([side[name][0] for name in rows], 1) for side in (recorded, found))
+        values["detections"], compared = _of_rows(*both)
     for name in sorted(set(recorded) - set(rows)):
         values[name] = float(_relative(recorded[name], found[name]).max(initial=0.0))
-    return values
+    return values, compared
 
 
-def _certain(recorded: Outputs) -> int:
-    return int((recorded["detections"][0, :, 4] > LOWEST_SCORE).sum()) if "detections" in recorded else 0
-
-
-def _of_rows(recorded: Tensor, found: Tensor) -> float:
-    """The largest distance of a detection to the nearest on the other side: near-equal scores may change places."""
+def _of_rows(recorded: Tensor, found: Tensor) -> tuple[float, int]:
+    """The largest distance of a detection to the nearest on the other side, since near-equal scores may change places;
+    and of how many, both sides together.
+    """
     sides = (recorded, found)
     lowest = max(LOWEST_SCORE, *(float(side[:, 4].min(initial=1.0)) * (1 + 1e-3) for side in sides))
-    largest = 0.0
+    largest, compared = 0.0, 0
     for one, other in (sides, sides[::-1]):
         for row in one[one[:, 4] > lowest]:
             near = _relative(row[None], other).max(axis=1)
             largest = max(largest, float(near.min(initial=MOST)))
-    return largest
+            compared += 1
+    return largest, compared
 
 
 def _relative(recorded: Tensor, found: Tensor) -> NDArray[np.float64]:

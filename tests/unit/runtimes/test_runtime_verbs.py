@@ -82,11 +82,21 @@ def test_verify_accepts_the_same_answers_and_refuses_others(running: Path, small
     assert run(running, "runtime.py", "verify", small, golden, "--record", picture).returncode == 0
     done = run(running, "runtime.py", "verify", small, golden)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["largest_difference"] <= 1e-6
+    report = json.loads(done.stdout)
+    assert report["largest_difference"] <= 1e-6
+    assert 0 < report["detections"] <= 2 * ROWS
     compiled.small(small, operator="Sigmoid")
     done = run(running, "runtime.py", "verify", small, golden)
     assert "the model's answers differ from golden.npz" in error(done)
     assert json.loads(done.stdout)["largest_difference"] > 1e-4
+
+
+def test_verify_says_that_it_compared_no_detection(running: Path, small: Path, picture: Path) -> None:
+    compiled.change(small, lambda graph: graph.initializer[2].CopyFrom(compiled.weights("scale", (1, 6, 1))))
+    golden = small / "golden.npz"
+    assert run(running, "runtime.py", "verify", small, golden, "--record", picture).returncode == 0
+    report = json.loads(run(running, "runtime.py", "verify", small, golden).stdout)
+    assert (report["largest_difference"], report["detections"]) == (0, 0)
 
 
 def cut(model: Path) -> str:
@@ -185,8 +195,7 @@ def of_layers_that_do_not_fit(model: Path) -> str:
     "damage",
     [cut, empty, gone, of_an_unknown_operator, of_an_unknown_opset, of_an_opset_without_its_operators,
      of_numbers_that_nothing_computes, of_an_unknown_format, of_another_size, not_compiled, for_another_runtime,
-     of_any_batch, without_detections, with_columns_for_rows,
-     of_layers_that_do_not_fit],
+     of_any_batch, without_detections, with_columns_for_rows, of_layers_that_do_not_fit],
 )  # fmt: skip
 def test_a_damaged_model_is_refused(running: Path, small: Path, picture: Path, damage: Callable[[Path], str]) -> None:
     said = damage(small)
