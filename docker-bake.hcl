@@ -31,19 +31,19 @@ variable "RUNTIMES" { # rows of containers/targets.json; for a Jetson NVIDIA's b
   default = {
     "amd64" = {
       image = "runtime-amd64", target = "runtime-amd64", lock = "requirements", machine = "amd64"
-      wheels = "x86_64-manylinux_2_28", python = "3.11", base = "", rootfs = ROOTFS_AMD64, gated = "/mnt/root"
+      wheels = "x86_64-manylinux_2_28", python = "3.11", base = "", rootfs = ROOTFS_AMD64, gated = "/mnt/root", device = null
     }
     "arm64" = {
       image = "runtime-arm64", target = "runtime-arm64", lock = "requirements", machine = "arm64"
-      wheels = "aarch64-manylinux_2_28", python = "3.11", base = "", rootfs = ROOTFS_ARM64, gated = "/mnt/root"
+      wheels = "aarch64-manylinux_2_28", python = "3.11", base = "", rootfs = ROOTFS_ARM64, gated = "/mnt/root", device = "raspberry-pi-3"
     }
     "jetpack-5" = {
       image = "runtime-l4t:jetpack-5", target = "jetpack-5", lock = "jetpack-5", machine = "arm64"
-      wheels = "aarch64-manylinux_2_31", python = L4T_BASE_5 == "" ? "3.9" : "3.8", base = L4T_BASE_5, rootfs = ROOTFS_JETPACK_5, gated = ""
+      wheels = "aarch64-manylinux_2_31", python = L4T_BASE_5 == "" ? "3.9" : "3.8", base = L4T_BASE_5, rootfs = ROOTFS_JETPACK_5, gated = "", device = "jetpack5"
     }
     "jetpack-6" = {
       image = "runtime-l4t:jetpack-6", target = "jetpack-6", lock = "jetpack-6", machine = "arm64"
-      wheels = "aarch64-manylinux_2_35", python = L4T_BASE_6 == "" ? "3.11" : "3.10", base = L4T_BASE_6, rootfs = ROOTFS_JETPACK_6, gated = ""
+      wheels = "aarch64-manylinux_2_35", python = L4T_BASE_6 == "" ? "3.11" : "3.10", base = L4T_BASE_6, rootfs = ROOTFS_JETPACK_6, gated = "", device = "jetpack6"
     }
   }
 }
@@ -186,5 +186,6 @@ target "_runtime" {
     "org.opencontainers.image.description"                     = "Runs compiled vision models by SageMaker's hosting contract"
     "org.opencontainers.image.licenses"                        = "Apache-2.0"
     "com.amazonaws.sagemaker.capabilities.accept-bind-to-port" = "true"
+    "drydock.device"                                           = RUNTIMES[row].device
   }
 }

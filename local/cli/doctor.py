@@ -30,7 +30,10 @@ PurposeOption = Annotated[
     list[Purpose] | None,
     typer.Option("--for", help="What it is for; repeatable. Default: --device, or which of train and serve it offers."),
 ]
-DeviceOption = Annotated[str | None, typer.Option(help="A device to hold it against: jetpack5, graviton, …")]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(help="A device to hold it against: jetpack5, graviton, … Default: the image's label drydock.device."),
+]
 PlatformOption = Annotated[
     str | None, typer.Option(help="Which image of several: linux/arm64. Default: this machine's.")
 ]
@@ -64,6 +67,7 @@ def doctor(
     """Look at an image: what SageMaker or a device will hold against it, and how to mend it."""
     from local.doctor import examination
     from local.doctor.case import Case
+    from local.doctor.devices import LABEL
     from local.doctor.report import Report
     from local.doctor.starting import guess_purposes
 
@@ -72,6 +76,8 @@ def doctor(
     hyperparameters = _pairs(hp or [], "--hp")
     with _engine_of(image) as engine, _unpacked(model) as served:
         patient = _read(image, platform, engine)
+        if not (known or purposes or platform):
+            known = _device(patient.labels.get(LABEL), f" (the image's label {LABEL})")
         meant = {*(purposes or ([] if known else guess_purposes(patient))), *([Purpose.device] if known else [])}
         case = Case(patient, frozenset(meant), known, platform or "", None if max_size is None else int(max_size * _GB))
         findings = examination.still(case)
@@ -153,14 +159,14 @@ def _run(case: "Case", bench: Bench) -> "list[Finding]":
         raise Refusal(str(error), "drydock doctor IMAGE --static does without running it", FAILED) from error
 
 
-def _device(name: str | None) -> "Device | None":
+def _device(name: str | None, named_by: str = "") -> "Device | None":
     from local.doctor.devices import DEVICES, REFUSED
 
     if name is None or name in DEVICES:
         return DEVICES[name] if name else None
     if name in REFUSED:
-        raise Refusal(f"{name} is not supported: {REFUSED[name]}", f"one of {', '.join(DEVICES)}")
-    raise Refusal(f"no device {name} is known", f"one of {', '.join(DEVICES)}")
+        raise Refusal(f"{name} is not supported{named_by}: {REFUSED[name]}", f"one of {', '.join(DEVICES)}")
+    raise Refusal(f"no device {name} is known{named_by}", f"one of {', '.join(DEVICES)}")
 
 
 def _codes(codes: list[str]) -> set[str]:

@@ -28,6 +28,9 @@ DEVICES = {
     )
 }
 
+LABEL = "drydock.device"
+"""The label of an image that names the device it is for, of several the oldest."""
+
 REFUSED = {
     "jetpack4": "its Ubuntu 18.04 has Python 3.6 and glibc 2.27, for which the runtimes have no wheels any more",
 }

@@ -80,7 +80,9 @@ def _row(rule: Rule) -> str:
 def _devices() -> Iterator[str]:
     yield "\n## Devices\n"
     yield "`--device NAME` asks for its architecture, and that nothing outside the image's own distribution is compiled"
-    yield "for a newer glibc or libstdc++ than its system has: copied out, or built FROM its base, it would not load.\n"
+    yield "for a newer glibc or libstdc++ than its system has: copied out, or built FROM its base, it would not load."
+    yield "An image whose label `drydock.device` names one is held against it, unless `--device`, `--for` or"
+    yield "`--platform` is given.\n"
     yield "| device | architecture | system | glibc | GLIBCXX |"
     yield "|---|---|---|---|---|"
     for device in DEVICES.values():

@@ -101,6 +101,17 @@ def test_a_runtime_image_is_clean_for_its_devices(
     assert doctor(f"drydock/{name}", "--device", device)["findings"] == []
 
 
+@pytest.mark.parametrize(("name", "device"), [(name, devices[0]) for name, devices in DEVICES.items()])
+def test_it_names_the_oldest_of_them_itself(
+    doctor: Doctor, built: Callable[[str], Any], name: str, device: str
+) -> None:
+    built(f"drydock/{name}")
+
+    report = doctor(f"drydock/{name}")
+
+    assert (report["device"], report["findings"]) == (device, [])
+
+
 def test_the_image_of_the_emulator_is_clean(doctor: Doctor, built: Callable[[str], Any]) -> None:
     built("drydock/local")
 

@@ -74,7 +74,10 @@ RULES = (
 )  # fmt: skip
 
 _INITS = {"tini", "tini-static", "docker-init"}
-_EXECS = re.compile(rb"(?m)^[^#\n]*\bexec\s+[^<>&\d\s]|^[^#\n]*\btrap\b.*\b(?:SIG)?TERM\b")
+_EXECS = re.compile(rb"\bexec\s+[^<>&\d\s]")
+_TRAPS = re.compile(rb"\btrap\b.*\b(?:SIG)?TERM\b")
+_CLOSING = re.compile(rb"(?:fi|esac|done|;;|\}|exit|wait|return)\b|[;})]")
+"""How a line begins after which the shell is done: what it started stands before it."""
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -156,6 +159,19 @@ def _passes_signals(program: Program, interpreter: str) -> Iterator[Finding]:
     text = program.entry.text
     if text is None or posixpath.basename(interpreter) not in starting.SHELLS:
         return
-    if not _EXECS.search(text):
+    if not _hands_over(text):
         where = f"/{program.path}"
         yield NO_EXEC.found(f"{where} starts its program without exec and traps no SIGTERM", where)
+
+
+def _hands_over(text: bytes) -> bool:
+    """Whether a script traps SIGTERM, or its last command is an exec; one within a block or a function may be it."""
+    lines = [line.strip() for line in text.replace(b"\\\n", b" ").splitlines()]
+    lines = [line for line in lines if line and not line.startswith(b"#")]
+    execs = [line for line in lines if _EXECS.search(line)]
+    if any(_TRAPS.search(line) for line in lines):
+        return True
+    if not execs or _EXECS.search(lines[-1]) or _CLOSING.match(lines[-1]):
+        return bool(execs)
+    word = re.escape(lines[-1].split()[0])
+    return any(re.match(rb"(?:function\s+)?" + word + rb"\s*(?:\(\)|\{|$)", line) for line in lines[:-1])

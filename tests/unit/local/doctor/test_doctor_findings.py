@@ -47,6 +47,10 @@ FAULTS = {
     "carriage returns": ("DD104", with_train("#!/bin/sh\r\nexec python3 x.py\r\n")),
     "no shebang": ("DD105", with_train("import torch\n")),
     "no exec": ("DD106", with_train('#!/bin/sh\n# exec is for others\nset -e\npython3 x.py "$@"\n')),
+    "exec of something else": (
+        "DD106",
+        with_train('#!/bin/sh\nif [ "$SHELL_ONLY" ]; then\n  exec sh\nfi\npython3 x.py \\\n  "$@"\n'),
+    ),
     "no exec, by an interpreter": (
         "DD106",
         WELL.with_layer({"run.sh": File(b"#!/bin/bash\npython3 $1.py\n")}).with_config(Entrypoint=["sh", "/run.sh"]),
@@ -108,6 +112,34 @@ def test_one_fault_is_one_finding(doctor: Doctor, fault: str) -> None:
 
 def test_a_server_that_is_not_root_is_only_noted(doctor: Doctor) -> None:
     assert doctor.codes(WELL.with_config(User="65532"), "--for", "serve") == ["DD202"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        '#!/bin/sh\nexec python3 x.py \\\n  "$@"\n',
+        '#!/bin/sh\nmain() {\n  exec python3 x.py "$@"\n}\nmain "$@"\n',
+        "#!/bin/sh\nif [ -f a.py ]; then\n  exec python3 a.py\nelse\n  exec python3 b.py\nfi\n",
+        "#!/bin/sh\ntrap 'kill $child' TERM\npython3 x.py & child=$!\nwait $child\n",
+    ],
+    ids=["over two lines", "in a function", "in a condition", "a trap"],
+)
+def test_a_script_that_hands_over_is_fine(doctor: Doctor, script: str) -> None:
+    assert doctor.codes(with_train(script), "--for", "train") == []
+
+
+def test_an_image_that_names_its_device_is_held_against_it(doctor: Doctor) -> None:
+    wheel = File(elf(ARM64, {"libc.so.6": ["GLIBC_2.34"]}))
+    image = DEVICE.with_layer({"opt/venv/lib/python3.11/site-packages/onnxruntime.so": wheel})
+    labels = DEVICE.config["Labels"]
+
+    assert doctor.codes(image.with_config(Labels=labels | {"drydock.device": "jetpack5"})) == ["DD605"]
+    named = image.with_config(Labels=labels | {"drydock.device": "jetpack6"})
+    assert doctor.codes(named) == []
+    assert doctor.codes(named, "--for", "train") == ["DD201", "DD602"]
+    code, _, said = doctor.run(image.with_config(Labels=labels | {"drydock.device": "jetson"}))
+    assert code == 2
+    assert "no device jetson is known (the image's label drydock.device)" in said
 
 
 def test_a_library_is_held_against_the_device_not_the_image(doctor: Doctor) -> None:
