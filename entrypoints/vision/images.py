@@ -87,11 +87,11 @@ def opened(path: Path, shown: str = "") -> Iterator[Image.Image]:
         with Image.open(path) as image:
             yield image
     except FileNotFoundError:
-        raise Refusal(f"no such image: {shown or path}", "check the path in the annotation") from None
+        raise Refusal(f"no such image: {shown or path}", "check the path, and what names it") from None
     except UNDECODABLE as error:
         cause = "not an image that can be read" if isinstance(error, UnidentifiedImageError) else reason(error)
         raise Refusal(
-            f"image {shown or path} does not decode: {cause}", "replace the file or remove its annotation"
+            f"image {shown or path} does not decode: {cause}", "replace the file, or leave it out wherever it is named"
         ) from error
 
 

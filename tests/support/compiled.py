@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from tests.support.job import ENTRYPOINTS
+from vision import surfaces
 
 SIDE, ROWS = 32, 64
 METADATA: dict[str, Any] = {
@@ -94,6 +95,13 @@ def weights(name: str, shape: tuple[int, ...], value: float = 0.0) -> Any:
 def picture(path: Path, width: int = 60, height: int = 40) -> Path:
     """A photograph of coloured noise."""
     pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def defects(path: Path, seed: int) -> Path:
+    """A made-up photograph of the kind that the starter has learnt to find defects on."""
+    pixels, _ = surfaces.scene(seed)
     Image.fromarray(pixels).save(path)
     return path
 
