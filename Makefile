@@ -5,9 +5,11 @@ SHELL := /bin/bash
 PROGRAM ?= yolo
 DATA ?=
 TASK ?= detect
-EPOCHS ?= $(if $(filter yolo,$(PROGRAM)),20)
-IMG_SIZE ?= $(if $(filter yolo,$(PROGRAM)),320)
-BATCH_SIZE ?= $(if $(filter yolo,$(PROGRAM)),8)
+# yolo's settings for a few dozen photographs, and ssd's for its generated ones from random weights
+EPOCHS ?= $(if $(filter yolo,$(PROGRAM)),20,$(if $(own-samples),10))
+IMG_SIZE ?= $(if $(filter yolo,$(PROGRAM)),320,$(if $(own-samples),128))
+BATCH_SIZE ?= $(if $(filter yolo,$(PROGRAM)),8,$(if $(own-samples),16))
+own-samples = $(if $(DATA),,$(filter ssd,$(PROGRAM)))
 HP ?=
 BACKEND ?=
 INSTANCE ?=
@@ -30,7 +32,7 @@ bin = "$$(dirname "$$(python3 -m local.environments $(1))")/$(2)"
 quoted = '$(subst ','\'',$(1))'
 
 # what is trained on, and how
-training = $(if $(DATA),--data $(call quoted,$(DATA))) $(foreach pair,$(if $(filter yolo,$(PROGRAM)),task=$(TASK)) $(if $(EPOCHS),epochs=$(EPOCHS)) $(if $(IMG_SIZE),img-size=$(IMG_SIZE)) $(if $(BATCH_SIZE),batch-size=$(BATCH_SIZE)) $(HP),--hp $(call quoted,$(pair)))
+training = $(if $(DATA),--data $(call quoted,$(DATA))) $(foreach pair,$(if $(filter yolo,$(PROGRAM)),task=$(TASK)) $(if $(EPOCHS),epochs=$(EPOCHS)) $(if $(IMG_SIZE),img-size=$(IMG_SIZE)) $(if $(BATCH_SIZE),batch-size=$(BATCH_SIZE)) $(if $(own-samples),$(if $(findstring learning,$(HP)),,learning-rate=0.002)) $(HP),--hp $(call quoted,$(pair)))
 
 .PHONY: help train-local up down check test lint format golden bench bench-train folds starter-weights images aws-setup push train-aws aws-clean verify clean
 

@@ -31,6 +31,7 @@ from training.run import Run
 if TYPE_CHECKING:
     from training.detecting import Detector
     from training.detection_job import Job
+    from vision.detection_scores import Objects
     from vision.record import Dataset
 
 MODELS = {
@@ -149,8 +150,9 @@ def save_model(run: Run[Hyperparameters], job: Job) -> None:
 def report(run: Run[Hyperparameters], validation_set: Dataset) -> None:
     """Evaluate the saved model as every other verb would; write the numbers and the pictures."""
     model = load_model(run.env.model_dir, run.env.scratch_dir, run.compute.device)
-    scores = evaluation(model, validation_set, run.hp.overlap_threshold)
-    results.report(run, scores, model.predict, validation_set)
+    found = model.over(validation_set)
+    scores = evaluation(model, validation_set, found, run.hp.overlap_threshold)
+    results.report(run, scores, [model.answer(one) for one in found], validation_set)
 
 
 def load_model(folder: Path, _scratch: Path, device: str = "auto") -> Detector:
@@ -165,12 +167,12 @@ def load_model(folder: Path, _scratch: Path, device: str = "auto") -> Detector:
 
 
 # ---------------------------------------------------------------- use
-def evaluation(model: Detector, dataset: Dataset, overlap: float) -> results.Scores:
-    """All that is said of a model's detections in a data set."""
+def evaluation(model: Detector, dataset: Dataset, found: list[Objects], overlap: float) -> results.Scores:
+    """All that is said of what a model has found in the images of a data set."""
     from vision import detection_evaluation
 
     true = detection_evaluation.truth(dataset)
-    values, curves = detection_evaluation.whole(true, model.over(dataset), model.classes, overlap)
+    values, curves = detection_evaluation.whole(true, found, model.classes, overlap)
     return results.Scores(values, curves)
 
 
@@ -180,7 +182,7 @@ def evaluate(options: argparse.Namespace) -> None:
         model = load_model(options.model, scratch)
         dataset = verbs.evaluation_set(options, model.classes)
         overlap = model.metadata["hyperparameters"].get("overlap_threshold", 0.5)
-        print(json.dumps(evaluation(model, dataset, overlap).values, indent=2))
+        print(json.dumps(evaluation(model, dataset, model.over(dataset), overlap).values, indent=2))
 
 
 def export(options: argparse.Namespace) -> None:
@@ -223,7 +225,7 @@ PROGRAM = Program(
         "export": Verb(export, "ONNX or TorchScript for other runtimes", verbs.export_arguments),
     },
     aliases=names.OBJECT_DETECTION,
-    samples="detection",
+    samples="steel",
 )
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ results.declare_scores(METRICS, masks=True)
 # ---------------------------------------------------------------- train
 def train(env: Environment, hp: Hyperparameters) -> None:
     """Read, split, fine-tune, keep the best epoch, write the artefacts."""
-    from vision import prepare
+    from vision import images, prepare
 
     train_set, validation_set = read_data(env, hp)
     waiting.asleep()
@@ -103,7 +103,8 @@ def train(env: Environment, hp: Hyperparameters) -> None:
         raise
     save_model(run)
     model = load_model(env.model_dir, env.scratch_dir, compute.device)
-    results.report(run, model.evaluate(data_yaml), model.predict, validation_set)
+    found = [model.predict(images.open_image(sample.image)) for sample in validation_set.samples]
+    results.report(run, model.evaluate(data_yaml), found, validation_set)
 
 
 def read_data(env: Environment, hp: Hyperparameters) -> tuple[Dataset, Dataset]:

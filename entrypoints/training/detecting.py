@@ -27,7 +27,7 @@ from vision.record import Dataset
 if TYPE_CHECKING:
     from torchvision.models.detection.ssd import SSD
 
-SETTLING = 16
+SETTLING = 8
 """Batches over which the statistics of batch normalisation are taken before an epoch is judged."""
 MAIN = "validation:mAP50-95"
 EXPORTED = 1000
@@ -133,7 +133,10 @@ class Detector:
 
         `confidence` is the lowest score reported; None takes the model's own.
         """
-        found = self.found(image)
+        return self.answer(self.found(image), confidence)
+
+    def answer(self, found: Objects, confidence: float | None = None) -> list[dict[str, Any]]:
+        """`predict` for detections that are known."""
         lowest = self.metadata["confidence"] if confidence is None else confidence
         return [
             {

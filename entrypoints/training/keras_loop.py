@@ -21,7 +21,7 @@ from safetensors.numpy import load_file, save_file
 
 from optml.program import Stopped, leave_if_stopped
 from training import keras_losses, keras_unet, results, resume
-from training.averaging import averaging
+from training.averaging import SHARE, averaging
 from training.keras_state import Said, State
 from training.mask_store import Masked
 from training.pace import Pace
@@ -133,7 +133,7 @@ def _train(run: Run[Hyperparameters], state: State, train: Masked, pace: Pace) -
     hp, place = run.hp, state.place
     order = train.order(hp.seed, place.epoch, balanced=hp.balance)
     batches = np.array_split(order, math.ceil(len(order) / hp.batch_size))  # of equal size
-    decay, saved = averaging(len(batches)), time.monotonic()
+    decay, saved = averaging(len(batches), SHARE * hp.epochs), time.monotonic()
     while place.batch < len(batches):
         leave_if_stopped()
         if time.monotonic() - saved > SAVE_EVERY_S:

@@ -21,7 +21,7 @@ from torch import nn
 
 from optml.program import leave_if_stopped
 from training import results, resume
-from training.averaging import averaging
+from training.averaging import SHARE, averaging
 from training.pace import Pace
 from training.run import Run
 from training.schedule import learning_rate
@@ -67,10 +67,13 @@ class _State:
 
     def __init__(self, network: nn.Module, hp: Looped, batches: int) -> None:
         self.network, self.averaged = network, copy.deepcopy(network)
-        self.optimizer = torch.optim.AdamW(network.parameters(), lr=hp.learning_rate, weight_decay=hp.weight_decay)
+        self.optimizer = torch.optim.AdamW(
+            network.parameters(), lr=hp.learning_rate, weight_decay=hp.weight_decay, fused=True
+        )
         self.epoch, self.updates, self.stale = 0, 0, 0
         self.best: tuple[float, ...] = (-math.inf,)
-        self._decay, self._steps, self._peak = averaging(batches), hp.epochs * batches, hp.learning_rate
+        self._decay, self._steps = averaging(batches, SHARE * hp.epochs), hp.epochs * batches
+        self._peak = hp.learning_rate
 
     def step(self, loss: torch.Tensor) -> None:
         """One update, and its share in the averaged weights."""

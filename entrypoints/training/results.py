@@ -17,7 +17,7 @@ from training.run import Run
 
 if TYPE_CHECKING:
     from vision.record import Dataset
-    from vision.report import PrecisionRecall, Predict
+    from vision.report import Found, PrecisionRecall
 
 SCORES = ("precision", "recall", "mAP50", "mAP50-95")
 """Of boxes as `validation:NAME`, of masks as `validation:mask_NAME`."""
@@ -76,15 +76,15 @@ def describe_model(run: Run[Any], program: str, task: str, packages: Sequence[st
     }
 
 
-def report(run: Run[Any], scores: Scores, predict: Predict, validation_set: Dataset) -> None:
-    """Write the numbers of the kept weights and the pictures of what they predict to output/data."""
+def report(run: Run[Any], scores: Scores, found: Found, validation_set: Dataset) -> None:
+    """Write the numbers of the kept weights and the pictures of what they predict (`found`) to output/data."""
     from vision import report as pictures
 
     best = {"validation:best_mAP50": main_score(scores.values)}
     run.metrics.report(best)
     write_numbers(run, scores.values | best)
     out = run.env.output_data_dir
-    pictures.write(out, validation_set, predict, scores.curves, out / "results.csv")
+    pictures.write(out, validation_set, found, scores.curves, out / "results.csv")
     print(f"best epoch: mAP50 {best['validation:best_mAP50']:.3f}", flush=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from vision.record import Dataset, Sample
 SHOWN = 24
 """Images on the contact sheet at most."""
 IOU = 0.5
-Predict = Callable[[images.Array], list[dict[str, Any]]]
+Found = Sequence[list[dict[str, Any]]]
+"""Predictions of each image, schema in docs/contract.md."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,11 @@ class PrecisionRecall:
     average_precision: Sequence[float]
 
 
-def write(out: Path, dataset: Dataset, predict: Predict, curves: PrecisionRecall, results: Path) -> None:
-    """Predict every image of `dataset`; write predictions.json and the pictures to `out`.
+def write(out: Path, dataset: Dataset, found: Found, curves: PrecisionRecall, results: Path) -> None:
+    """Write what was `found` in every image of `dataset`, predictions.json and pictures, to `out`.
 
     `results` is the run's results.csv; without it (a run resumed after its last epoch) there are no training curves.
     """
-    found = [predict(images.open_image(sample.image)) for sample in dataset.samples]
     _write_predictions(out / "predictions.json", dataset, found)
     if results.is_file():
         with results.open(newline="") as lines:

@@ -1,9 +1,10 @@
-"""Sample data, all of it made up: photographs of cookies and of plates, half of them broken, and of bins.
+"""Sample data, all of it made up: photographs of cookies and of plates, half of them broken, of bins, and of steel.
 
     PYTHONPATH=entrypoints python -m vision.samples OUT --kind detection --images 96 --seed 0
 
 `counting` writes photographs of bins in the layout of the Amazon Bin Image Dataset, with metadata and file_list.json;
 `segmentation` writes photographs of plates in images/ with a mask each in masks/, half of them with a defect;
+`steel` writes photographs of steel strip with defects, in NEU's layout of IMAGES/ and ANNOTATIONS/ (Pascal VOC);
 `classification` writes the folders normal/ and anomalous/, `detection` a Lookout for Vision data set. Its layout and
 manifest are those of AWS's cookie data set, quirks included: masks are palette PNGs whose entries differ in alpha only
 (some are RGBA), colour maps are per line, some normals have a 16x16 white mask that does not lie where the manifest
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from optml.errors import Refusal
-from vision import bins
+from vision import bins, steel
 from vision.cookies import photograph
 from vision.plates import plate
 from vision.tabletops import blurred
@@ -93,16 +94,14 @@ def _cookies_with_masks(folder: Path, images: int, seed: int) -> None:
     (folder / MANIFEST).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
-def _cookies_by_class(folder: Path, images: int, seed: int) -> None:
+def _steel_by_class(folder: Path, images: int, seed: int) -> None:
     """normal/ and anomalous/, half of the images each."""
 
     def draw(number: int) -> None:
-        broken = bool(number % 2)
-        rng = np.random.default_rng([seed, int(broken), number])
-        width, height = SIZES[rng.integers(len(SIZES))]
-        picture, _ = photograph(rng, width, height, broken=broken)
-        name = f"{'anomalous' if broken else 'normal'}/{number // 2 + 1:04d}.jpg"
-        Image.fromarray(picture).resize((width // 2, height // 2), reducing_gap=3).save(folder / name, quality=92)
+        sound = number % 2 == 0
+        picture, _ = steel.strip(np.random.default_rng([seed, int(sound), number]), sound=sound)
+        name = f"{'normal' if sound else 'anomalous'}/{number // 2 + 1:04d}.jpg"
+        Image.fromarray(picture).save(folder / name, quality=92)
 
     for name in ("normal", "anomalous"):
         (folder / name).mkdir()
@@ -144,6 +143,21 @@ def _plates(folder: Path, images: int, seed: int) -> None:
         Image.fromarray(mask).save(folder / f"masks/{number:04d}.png")
 
     for name in ("images", "masks"):
+        (folder / name).mkdir()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(draw, range(1, images + 1)))
+
+
+def _steel(folder: Path, images: int, seed: int) -> None:
+    """IMAGES/ and ANNOTATIONS/ of steel strip, each with one or two defects."""
+
+    def draw(number: int) -> None:
+        picture, found = steel.strip(np.random.default_rng([seed, number]))
+        name = f"steel_{number}.jpg"
+        Image.fromarray(picture).save(folder / "IMAGES" / name, quality=92)
+        (folder / "ANNOTATIONS" / name).with_suffix(".xml").write_bytes(steel.annotation(name, found))
+
+    for name in ("IMAGES", "ANNOTATIONS"):
         (folder / name).mkdir()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(draw, range(1, images + 1)))
@@ -227,9 +241,10 @@ def _mask_reference(file: str, colors: dict[str, dict[str, str]], job: str, inde
 
 KINDS = {
     "detection": (_cookies_with_masks, 96, MANIFEST),
-    "classification": (_cookies_by_class, 600, Path()),
+    "classification": (_steel_by_class, 400, Path()),
     "counting": (_bins, 500, FILE_LIST),
     "segmentation": (_plates, 400, Path()),
+    "steel": (_steel, 400, Path()),
 }
 """What fills the folder, how many images by default, and where the annotations stand."""
 

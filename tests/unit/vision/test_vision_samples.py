@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from optml.errors import Refusal
-from vision import formats, images, samples
+from vision import formats, images, samples, steel
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +114,24 @@ def test_plates_of_which_half_have_a_defect_that_their_mask_marks(tmp_path):
     assert all(instance.mask.sum() >= 60 for sample in data.samples for instance in sample.instances)
     samples.write(tmp_path / "again", images=6, seed=1, kind="segmentation")
     assert content(tmp_path / "again") == content(tmp_path / "plates")
+
+
+def test_steel_strip_whose_boxes_read_back_as_they_were_drawn(tmp_path):
+    for name in ("a", "b"):
+        samples.write(tmp_path / name, images=8, seed=3, kind="steel")
+    assert content(tmp_path / "a") == content(tmp_path / "b")
+    dataset = formats.load(tmp_path / "a", "", "train")
+    assert set(dataset.classes) <= set(steel.DEFECTS)
+    for sample in dataset.samples:
+        number = int(sample.image.stem.removeprefix("steel_"))
+        _, drawn = steel.strip(np.random.default_rng([3, number]))
+        read = [(dataset.classes[one.class_id], tuple(int(edge) for edge in one.box)) for one in sample.instances]
+        assert read == drawn
+        assert all(min(x2 - x1, y2 - y1) >= steel.SMALLEST_PX for _, (x1, y1, x2, y2) in drawn)
+
+
+def test_steel_of_which_half_is_sound(tmp_path):
+    samples.write(tmp_path / "steel", images=6, seed=1, kind="classification")
+    counts = Counter(path.parent.name for path in images.find(tmp_path / "steel"))
+    assert counts == {"normal": 3, "anomalous": 3}
+    assert steel.strip(np.random.default_rng(0), sound=True)[1] == []
