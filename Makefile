@@ -5,11 +5,9 @@ SHELL := /bin/bash
 PROGRAM ?= yolo
 DATA ?=
 TASK ?= detect
-# yolo's settings for a few dozen photographs, and ssd's for its generated ones from random weights
-EPOCHS ?= $(if $(filter yolo,$(PROGRAM)),20,$(if $(own-samples),10))
-IMG_SIZE ?= $(if $(filter yolo,$(PROGRAM)),320,$(if $(own-samples),128))
-BATCH_SIZE ?= $(if $(filter yolo,$(PROGRAM)),8,$(if $(own-samples),16))
-own-samples = $(if $(DATA),,$(filter ssd,$(PROGRAM)))
+EPOCHS ?= $(if $(filter yolo,$(PROGRAM)),20)
+IMG_SIZE ?= $(if $(filter yolo,$(PROGRAM)),320)
+BATCH_SIZE ?= $(if $(filter yolo,$(PROGRAM)),8)
 HP ?=
 BACKEND ?=
 INSTANCE ?=
@@ -31,8 +29,11 @@ bin = "$$(dirname "$$(python3 -m local.environments $(1))")/$(2)"
 # one word of the shell, whatever it holds: $(call quoted,my photos/it's.manifest)
 quoted = '$(subst ','\'',$(1))'
 
-# what is trained on, and how
-training = $(if $(DATA),--data $(call quoted,$(DATA))) $(foreach pair,$(if $(filter yolo,$(PROGRAM)),task=$(TASK)) $(if $(EPOCHS),epochs=$(EPOCHS)) $(if $(IMG_SIZE),img-size=$(IMG_SIZE)) $(if $(BATCH_SIZE),batch-size=$(BATCH_SIZE)) $(if $(own-samples),$(if $(findstring learning,$(HP)),,learning-rate=0.002)) $(HP),--hp $(call quoted,$(pair)))
+# what is trained on, and how: what was asked for, and of ssd's settings for the images that it generates what was not
+asked = $(if $(filter yolo,$(PROGRAM)),task=$(TASK)) $(if $(EPOCHS),epochs=$(EPOCHS)) $(if $(IMG_SIZE),img-size=$(IMG_SIZE)) $(if $(BATCH_SIZE),batch-size=$(BATCH_SIZE)) $(HP)
+generated = $(if $(DATA),,$(if $(filter ssd,$(PROGRAM)),epochs=10 img-size=128 batch-size=16 learning-rate=0.002))
+unasked = $(foreach pair,$(generated),$(if $(filter $(firstword $(subst =, ,$(pair)))=%,$(subst _,-,$(asked))),,$(pair)))
+training = $(if $(DATA),--data $(call quoted,$(DATA))) $(foreach pair,$(asked) $(unasked),--hp $(call quoted,$(pair)))
 
 .PHONY: help train-local up down check test lint format golden bench bench-train folds starter-weights images aws-setup push train-aws aws-clean verify clean
 

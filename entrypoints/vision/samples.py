@@ -19,7 +19,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -103,10 +103,7 @@ def _steel_by_class(folder: Path, images: int, seed: int) -> None:
         name = f"{'normal' if sound else 'anomalous'}/{number // 2 + 1:04d}.jpg"
         Image.fromarray(picture).save(folder / name, quality=92)
 
-    for name in ("normal", "anomalous"):
-        (folder / name).mkdir()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(draw, range(images)))
+    _fill(folder, ("normal", "anomalous"), draw, range(images))
 
 
 def _bins(folder: Path, images: int, seed: int) -> None:
@@ -122,11 +119,8 @@ def _bins(folder: Path, images: int, seed: int) -> None:
         content = {"BIN_FCSKU_DATA": things, "EXPECTED_QUANTITY": _held(number)}
         (folder / f"metadata/{number:05d}.json").write_text(json.dumps(content, indent=4))
 
-    for name in ("bin-images", "metadata"):
-        (folder / name).mkdir()
     numbers = range(1, images + 1)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(draw, numbers))
+    _fill(folder, ("bin-images", "metadata"), draw, numbers)
     listed = {str(n): [f"data/metadata/{i:05d}.json" for i in numbers if _held(i) == n] for n in range(1, 6)}
     (folder / FILE_LIST).write_text(json.dumps({count: files for count, files in listed.items() if files}))
 
@@ -142,10 +136,7 @@ def _plates(folder: Path, images: int, seed: int) -> None:
         Image.fromarray(picture).save(folder / f"images/{number:04d}.jpg", quality=92)
         Image.fromarray(mask).save(folder / f"masks/{number:04d}.png")
 
-    for name in ("images", "masks"):
-        (folder / name).mkdir()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(draw, range(1, images + 1)))
+    _fill(folder, ("images", "masks"), draw, range(1, images + 1))
 
 
 def _steel(folder: Path, images: int, seed: int) -> None:
@@ -157,10 +148,15 @@ def _steel(folder: Path, images: int, seed: int) -> None:
         Image.fromarray(picture).save(folder / "IMAGES" / name, quality=92)
         (folder / "ANNOTATIONS" / name).with_suffix(".xml").write_bytes(steel.annotation(name, found))
 
-    for name in ("IMAGES", "ANNOTATIONS"):
+    _fill(folder, ("IMAGES", "ANNOTATIONS"), draw, range(1, images + 1))
+
+
+def _fill(folder: Path, names: Sequence[str], draw: Callable[[int], None], numbers: range) -> None:
+    """Make the folders `names` in `folder`, and draw what the numbers stand for, some beside each other."""
+    for name in names:
         (folder / name).mkdir()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(draw, range(1, images + 1)))
+        list(pool.map(draw, numbers))
 
 
 def _held(number: int) -> int:

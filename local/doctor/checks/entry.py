@@ -76,7 +76,7 @@ RULES = (
 _INITS = {"tini", "tini-static", "docker-init"}
 _EXECS = re.compile(rb"\bexec\s+[^<>&\d\s]")
 _TRAPS = re.compile(rb"\btrap\b.*\b(?:SIG)?TERM\b")
-_CLOSING = re.compile(rb"(?:fi|esac|done|;;|\}|exit|wait|return)\b|[;})]")
+_CLOSING = re.compile(rb"(?:fi|esac|done|exit|wait|return)\b|[;})]")
 """How a line begins after which the shell is done: what it started stands before it."""
 
 

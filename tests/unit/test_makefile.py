@@ -1,0 +1,35 @@
+"""What `make train-local` asks of the command line."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from tests.support.emulator import ROOT
+
+OWN = {"epochs=10", "img-size=128", "batch-size=16", "learning-rate=0.002"}
+"""ssd's settings for the images that it generates."""
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        (["PROGRAM=ssd"], OWN),
+        (["PROGRAM=ssd", "DATA=photos"], set()),
+        (["PROGRAM=ssd", "EPOCHS=5"], OWN - {"epochs=10"} | {"epochs=5"}),
+        (
+            ["PROGRAM=ssd", "HP=learning_rate=0.1 seed=3"],
+            OWN - {"learning-rate=0.002"} | {"learning_rate=0.1", "seed=3"},
+        ),
+        (["PROGRAM=classification"], set()),
+        ([], {"task=detect", "epochs=20", "img-size=320", "batch-size=8"}),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, list) else "",
+)
+def test_each_setting_is_asked_for_once(given: list[str], asked: set[str]) -> None:
+    command = ["make", "-n", "train-local", *given]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    found = re.findall(r"--hp '([^']+)'", said)
+    assert (set(found), len(found)) == (asked, len(asked))
