@@ -30,6 +30,15 @@ LIMITS: dict[str, tuple[int, dict[str, Any]]] = {
 }
 
 
+CASES = [
+    pytest.param(each, limit, id=f"{each.image.removeprefix('drydock/')}-{limit}",
+                 marks=[pytest.mark.slow] * (each.settings is not OWN and limit not in ("root", "all at once")))
+    for each in TRAINABLE
+    for limit in LIMITS
+]  # fmt: skip
+"""A program takes half a minute: as AWS runs it, under all limits at once; under each alone in `make verify` only."""
+
+
 @pytest.fixture(params=TRAINABLE, ids=[each.image.removeprefix("drydock/") for each in TRAINABLE])
 def trainable(request: pytest.FixtureRequest, built: Callable[[str], Any]) -> Trainable:
     """Each train image that is here."""
@@ -47,7 +56,7 @@ def prepared(request: pytest.FixtureRequest, trainable: Trainable, tmp_path: Pat
     return job
 
 
-@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize(("trainable", "limit"), CASES, indirect=["trainable"])
 def test_trains_under_a_limit(trainable: Trainable, prepared: Job, limit: str) -> None:
     user, limits = LIMITS[limit]
     container = prepared.start(trainable.image, "train", user, limits, **trainable.epochs(1))

@@ -45,7 +45,7 @@ TRAINED = {
 @pytest.mark.parametrize(
     ("program", "backend"),
     [
-        pytest.param("unet", "process", marks=pytest.mark.tensorflow),
+        pytest.param("unet", "process", marks=[pytest.mark.tensorflow, pytest.mark.slow]),
         pytest.param("unet", "docker", marks=pytest.mark.tensorflow),
         pytest.param("bin_counting", "docker", marks=pytest.mark.pytorch),
     ],

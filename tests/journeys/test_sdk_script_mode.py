@@ -25,7 +25,7 @@ BUCKET = "scripts"
 CLIENT = Path(__file__).parent / "clients" / "sdk_v2_pytorch.py"
 
 
-@pytest.fixture(params=["process", "docker"])
+@pytest.fixture(params=[pytest.param("process", marks=pytest.mark.slow), "docker"])
 def with_scripts(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Emulator]:
     require(request.param, request)
     running = emulators.start(tmp_path / "home", backend=request.param)

@@ -1,4 +1,4 @@
-"""examples/ci/github-workflow.yml stays valid: its schema, its shell, and every target, lock and image in it."""
+"""examples/ci/github-workflow.yml stays valid: its schema, shell, each target, lock and image in it. And .ci/run."""
 
 from __future__ import annotations
 
@@ -71,3 +71,10 @@ def test_the_images_are_those_of_our_own_ci() -> None:
     ours = re.search(r'^images="([^"]+)"', (ROOT / ".ci/run").read_text(), flags=re.MULTILINE)
     assert ours
     assert yaml.safe_load(WORKFLOW.read_text())["env"]["IMAGES"] == ours[1]
+
+
+def test_our_own_ci_leaves_no_test_out() -> None:
+    elsewhere = re.search(r'^elsewhere="([^"]+)"', (ROOT / ".ci/run").read_text(), flags=re.MULTILINE)
+    assert elsewhere
+    held = {path.relative_to(ROOT).parts[1] for path in ROOT.glob("tests/**/test_*.py")}
+    assert {f"tests/{folder}" for folder in held} == {"tests/unit", *elsewhere[1].split()}

@@ -23,7 +23,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return sorted(folder.rglob("anomaly-*.jpg"))[:4]
 
 
-@pytest.mark.parametrize("task", ["detect", "segment"])
+@pytest.mark.parametrize("task", [pytest.param("detect", marks=pytest.mark.slow), "segment"])
 def test_the_compiled_model_predicts_what_the_trained_one_does(
     task: str, compiling: Path, running: Path, pictures: list[Path], tmp_path: Path
 ) -> None:
