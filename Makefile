@@ -29,11 +29,9 @@ bin = "$$(dirname "$$(python3 -m local.environments $(1))")/$(2)"
 # one word of the shell, whatever it holds: $(call quoted,my photos/it's.manifest)
 quoted = '$(subst ','\'',$(1))'
 
-# what is trained on, and how: what was asked for, and of ssd's settings for the images that it generates what was not
+# what is trained on, and how
 asked = $(if $(filter yolo,$(PROGRAM)),task=$(TASK)) $(if $(EPOCHS),epochs=$(EPOCHS)) $(if $(IMG_SIZE),img-size=$(IMG_SIZE)) $(if $(BATCH_SIZE),batch-size=$(BATCH_SIZE)) $(HP)
-generated = $(if $(DATA),,$(if $(filter ssd,$(PROGRAM)),epochs=10 img-size=128 batch-size=16 learning-rate=0.002))
-unasked = $(foreach pair,$(generated),$(if $(filter $(firstword $(subst =, ,$(pair)))=%,$(subst _,-,$(asked))),,$(pair)))
-training = $(if $(DATA),--data $(call quoted,$(DATA))) $(foreach pair,$(asked) $(unasked),--hp $(call quoted,$(pair)))
+training = $(if $(DATA),--data $(call quoted,$(DATA))) $(foreach pair,$(asked),--hp $(call quoted,$(pair)))
 
 .PHONY: help train-local up down check test lint format golden bench bench-train folds starter-weights images aws-setup push train-aws aws-clean verify clean
 

@@ -233,6 +233,7 @@ PROGRAM = Program(
     verbs=verbs.table("bin_counting", load_model, train, evaluate),
     aliases=names.BIN_COUNTING,
     samples="counting",
+    sample_settings={"epochs": "10"},
 )
 
 if __name__ == "__main__":

@@ -226,6 +226,7 @@ PROGRAM = Program(
     },
     aliases=names.OBJECT_DETECTION,
     samples="steel",
+    sample_settings={"epochs": "10", "img-size": "128", "batch-size": "16", "learning-rate": "0.002"},
 )
 
 if __name__ == "__main__":

@@ -62,6 +62,8 @@ class Program:
     """Other names that the hyperparameters are known by, with dashes."""
     samples: str = ""
     """What `python -m vision.samples --kind` makes for it to train on when it is given nothing; empty: nothing."""
+    sample_settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Hyperparameters that suit those in place of the defaults, with dashes."""
 
     def main(self, argv: Sequence[str] | None = None) -> NoReturn:
         """Run the verb that the command line names and exit; as process 1, do so in a child."""
@@ -92,6 +94,7 @@ class Program:
             "verbs": list(self.verbs),
             **({"aliases": {name: alias.name for name, alias in self.aliases.items()}} if self.aliases else {}),
             **({"samples": self.samples} if self.samples else {}),
+            **({"sample_settings": dict(self.sample_settings)} if self.sample_settings else {}),
         }
 
     def _run(self, arguments: list[str], base: Path | None) -> int:

@@ -32,6 +32,8 @@ class Program:
     """Other name → the hyperparameter that it means; its values are checked by the program."""
     samples: str = ""
     """The kind of generated data that it trains on when it is given none; empty: none."""
+    sample_settings: Mapping[str, str] = field(default_factory=dict)
+    """Hyperparameters that suit those data in place of the defaults."""
 
     @property
     def image(self) -> str:
@@ -57,6 +59,12 @@ class Program:
                 hint = f"did you mean {known[near[0]]['name']}?" if near else f"it has {every}"
                 raise Refusal(f"{self.name} has no hyperparameter {name!r}", hint)
             hyperparameters.check(known[_plain(name)], text)
+
+    def with_sample_settings(self, given: Mapping[str, str]) -> dict[str, str]:
+        """What is given, and what suits the generated data where nothing is given by that name or an alias of it."""
+        meant = {_plain(alias): _plain(name) for alias, name in self.aliases.items()}
+        taken = {meant.get(_plain(name), _plain(name)) for name in given}
+        return {name: text for name, text in self.sample_settings.items() if _plain(name) not in taken} | dict(given)
 
     def check_channels(self, names: Sequence[str]) -> None:
         """Raises Refusal for a channel that the program does not declare; one that declares none takes any."""
@@ -103,6 +111,7 @@ def _program(name: str, entry: Mapping[str, Any], folder: Path) -> Program:
         channels=entry.get("channels", {}),
         aliases=entry.get("aliases", {}),
         samples=entry.get("samples", ""),
+        sample_settings=entry.get("sample_settings", {}),
     )
 
 

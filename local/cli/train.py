@@ -84,6 +84,8 @@ def train(
     settings, places = request.parse_settings(hp or []), request.parse_data(data or [])
     known.check_hyperparameters(settings)
     known.check_channels(list(places))
+    if known.samples and not places and resume is None:
+        settings = known.with_sample_settings(settings)
     job = name or request.job_name(program)
     running = running or _start(backend)
     resumed = _resumable(running, resume) if resume is not None else None

@@ -9,20 +9,11 @@ import pytest
 
 from tests.support.emulator import ROOT
 
-OWN = {"epochs=10", "img-size=128", "batch-size=16", "learning-rate=0.002"}
-"""ssd's settings for the images that it generates."""
-
 
 @pytest.mark.parametrize(
     ("given", "asked"),
     [
-        (["PROGRAM=ssd"], OWN),
-        (["PROGRAM=ssd", "DATA=photos"], set()),
-        (["PROGRAM=ssd", "EPOCHS=5"], OWN - {"epochs=10"} | {"epochs=5"}),
-        (
-            ["PROGRAM=ssd", "HP=learning_rate=0.1 seed=3"],
-            OWN - {"learning-rate=0.002"} | {"learning_rate=0.1", "seed=3"},
-        ),
+        (["PROGRAM=ssd", "EPOCHS=5", "HP=mini_batch_size=8 seed=3"], {"epochs=5", "mini_batch_size=8", "seed=3"}),
         (["PROGRAM=classification"], set()),
         ([], {"task=detect", "epochs=20", "img-size=320", "batch-size=8"}),
     ],

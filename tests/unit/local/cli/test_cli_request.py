@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from local.cli import request
 from local.cli.endpoint import ROLE
 from local.cli.programs import Program, find, read
 from local.cli.refusal import Refusal
+from local.cli.samples import ENTRYPOINTS
 from local.cli.upload import Source
 
 PROGRAM = Program(
@@ -168,3 +170,17 @@ def test_a_programs_file_that_does_not_parse_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(Refusal, match=r"programs\.json"):
         read([tmp_path])
+
+
+@pytest.mark.parametrize("name", ["batch-size", "batch_size", "mini_batch_size"])
+def test_what_suits_generated_data_gives_way_to_what_is_given_by_any_name(name: str) -> None:
+    program = replace(PROGRAM, sample_settings={"epochs": "3", "batch-size": "16"})
+
+    assert program.with_sample_settings({}) == {"epochs": "3", "batch-size": "16"}
+    assert program.with_sample_settings({name: "4", "seed": "1"}) == {"epochs": "3", name: "4", "seed": "1"}
+
+
+@pytest.mark.parametrize("program", read([ENTRYPOINTS]).values(), ids=lambda program: program.name)
+def test_every_program_takes_what_it_says_suits_its_generated_data(program: Program) -> None:
+    assert bool(program.sample_settings) <= bool(program.samples)
+    program.check_hyperparameters(program.sample_settings)
