@@ -74,8 +74,8 @@ bench-train: ## time trainings beside torchvision's references and Ultralytics' 
 folds: ## 5-fold cross-validation on real photographs; DATA=<manifest>
 	@$(call in,dev) -m tests.bench.folds $(if $(DATA),$(call quoted,$(DATA))) --task $(call quoted,$(TASK))
 
-starter-weights: ## train entrypoints/weights/yolov8n-seg.safetensors again (an hour on 2 cores)
-	@$(call in,pytorch) entrypoints/starter.py
+starter-weights: ## train a starter in entrypoints/weights again, an hour on 2 cores; PROGRAM=yolo
+	@$(call in,pytorch) entrypoints/starter.py $(call quoted,$(PROGRAM))
 
 images: ## build the images; IMAGES="train-cpu-yolo local" for a part, TORCH_CPU_INDEX=<mirror> of torch's CPU builds
 	@python3 -m containers.build $(IMAGES)

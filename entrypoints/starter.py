@@ -1,9 +1,9 @@
-"""The recipe of the starter weights: made-up scenes, then `yolo.py train` from random weights, then half precision.
+"""The recipes of the starter weights: made-up images, then `PROGRAM train` from random weights, then half precision.
 
-    make starter-weights            (or: python entrypoints/starter.py --images 8000 --epochs 8)
+    make starter-weights PROGRAM=yolo      (or: python entrypoints/starter.py yolo --images 8000 --epochs 8)
 
-Writes weights/yolov8n-seg.safetensors, 7 MB, which every yolov8n job starts from. An hour on two cores that compute in
-bfloat16; minutes on a GPU. Its data is `vision.surfaces`, which draws no cookies.
+Writes a file of weights/, which jobs of that program and model start from. YOLO's takes an hour on two cores that
+compute in bfloat16, minutes on a GPU.
 """
 
 from __future__ import annotations
@@ -11,51 +11,96 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-WEIGHTS = HERE / "weights" / "yolov8n-seg.safetensors"
-SETTINGS = {
-    "task": "segment",
-    "model-size": "yolov8n",
-    "img-size": "256",
-    "batch-size": "16",
-    "learning-rate": "0.002",
-    "mosaic": "0.2",
-    "pretrained": "none",
+SAID = ("classes", "input_size", "anchors")
+"""What the header of a file takes over from metadata.json, as JSON, where that says it."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    file: str
+    """In weights/."""
+    data: str
+    """The module that draws the images: `python -m DATA FOLDER --images N --seed SEED`, maybe with more before."""
+    images: int
+    """How many, those held out among them."""
+    epochs: int
+    settings: Mapping[str, str]
+    """Hyperparameters of the program."""
+
+
+RECIPES = {
+    "yolo": Recipe(
+        file="yolov8n-seg.safetensors",
+        data="vision.surfaces",
+        images=8000,
+        epochs=8,
+        settings={
+            "task": "segment",
+            "model-size": "yolov8n",
+            "img-size": "256",
+            "batch-size": "16",
+            "learning-rate": "0.002",
+            "mosaic": "0.2",
+        },
+    ),
 }
+"""By program."""
 
 
 def main() -> int:
     options = _parse()
+    recipe = RECIPES[options.program]
+    out = options.out or HERE / "weights" / recipe.file
     with tempfile.TemporaryDirectory(prefix="starter-") as folder:
         base = Path(folder)
         channel = base / "input" / "data" / "train"
-        _run("-m", "vision.surfaces", str(channel), "--images", str(options.images), "--seed", str(options.seed))
+        images, seed = str(options.images or recipe.images), str(options.seed)
+        _run("-m", *recipe.data.split(), str(channel), "--images", images, "--seed", seed)
         config = base / "input" / "config"
         config.mkdir()
-        hyperparameters = SETTINGS | {"epochs": str(options.epochs), "seed": str(options.seed)}
+        epochs = str(options.epochs or recipe.epochs)
+        hyperparameters = {**recipe.settings, "pretrained": "none", "epochs": epochs, "seed": seed}
         (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
         for name in ("model", "output", "checkpoints"):
             (base / name).mkdir()
-        _run(str(HERE / "yolo.py"), "train", SAGEMAKER_BASE_DIR=folder)
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(base / "model" / "model.safetensors", options.out)
+        _run(str(HERE / f"{options.program}.py"), "train", SAGEMAKER_BASE_DIR=folder)
+        write(base / "model", out)
         print((base / "output" / "data" / "metrics.json").read_text())
-    print(f"{options.out} ({options.out.stat().st_size / 1e6:.1f} MB)")
+    print(f"{out} ({out.stat().st_size / 1e6:.1f} MB)")
     return 0
 
 
+def write(folder: Path, out: Path) -> None:
+    """The weights of a trained model folder as a starter: in half precision, with a header that says `SAID` of it."""
+    import numpy as np
+    from safetensors.numpy import load_file, save_file
+
+    metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
+    weights = load_file(folder / "model.safetensors")
+    halves = {
+        name: values.astype(np.float16) if np.issubdtype(values.dtype, np.floating) else values
+        for name, values in weights.items()
+    }
+    said = {name: json.dumps(metadata[name]) for name in SAID if metadata.get(name) is not None}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_file(halves, out, {"architecture": metadata["architecture"], **said})
+
+
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Train the starter weights from made-up scenes.")
-    parser.add_argument("--images", type=int, default=8000)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser = argparse.ArgumentParser(description="Train starter weights from made-up images.")
+    parser.add_argument("program", nargs="?", default="yolo", choices=tuple(RECIPES))
+    parser.add_argument("--images", type=int, help="default: the recipe's")
+    parser.add_argument("--epochs", type=int, help="default: the recipe's")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser.add_argument("--out", type=Path, help="file; default: the recipe's, in weights/")
     return parser.parse_args()
 
 
