@@ -27,7 +27,7 @@ from optml.environment import Environment
 from optml.hyperparameters import field
 from optml.metrics import Registry
 from optml.program import Channel, Program
-from training import names, results, verbs, waiting
+from training import first, names, results, verbs, waiting
 from training.run import Run
 
 if TYPE_CHECKING:
@@ -69,8 +69,9 @@ class Hyperparameters:
     precision: str = field("auto", choices=("auto", "fp32", "bf16"), help="bf16 where the processor computes in it")
     pretrained: str = field(
         "auto",
-        choices=("auto", "channel", "imagenet", "none"),
-        help="starting weights; auto: the channel `pretrained`, else none; imagenet: torchvision's, from the internet",
+        choices=("auto", "starter", "channel", "imagenet", "none"),
+        help="starting weights; auto: the channel `pretrained`, else Drydock's starter of the model, else none; "
+        "imagenet: torchvision's, from the internet",
     )
     validation_fraction: float = field(0.2, minimum=0.05, maximum=0.5, help="held out when there is no such channel")
     manifest: str = field("", help="list or annotation file inside the channel, when it holds several")
@@ -89,12 +90,13 @@ METRICS.metric("validation:best_rmse", "RMSE of the epoch whose weights are kept
 # ---------------------------------------------------------------- train
 def train(env: Environment, hp: Hyperparameters) -> None:
     """Read, split, train, keep the best epoch, write the artefacts."""
-    sets = read_data(env, hp)
+    sets, own = read_data(env, hp), first.shipped(hp.model, MODELS, hp.pretrained)
     waiting.asleep()
     from training import classifying, devices  # torch takes seconds to import: wrong data is refused before
 
     run = devices.new_run(env, hp, sets[0].classes, METRICS)
-    job = classifying.prepare(run, build(hp.model, hp.head, hp.hidden, len(run.classes), hp.dropout), sets)
+    network = build(hp.model, hp.head, hp.hidden, len(run.classes), hp.dropout)
+    job = classifying.prepare(run, network, sets, own)
     head = {"head": hp.head, "hidden": hp.hidden}
     classifying.fit(run, job, objective(run), lambda: classifying.save_model(run, job, "bin_counting", "count", **head))
     report(run, sets[1])

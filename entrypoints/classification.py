@@ -23,7 +23,7 @@ from optml.environment import Environment
 from optml.hyperparameters import field
 from optml.metrics import Registry
 from optml.program import Channel, Program
-from training import names, results, verbs, waiting
+from training import first, names, results, verbs, waiting
 from training.run import Run
 
 if TYPE_CHECKING:
@@ -69,8 +69,9 @@ class Hyperparameters:
     precision: str = field("auto", choices=("auto", "fp32", "bf16"), help="bf16 where the processor computes in it")
     pretrained: str = field(
         "auto",
-        choices=("auto", "channel", "imagenet", "none"),
-        help="starting weights; auto: the channel `pretrained`, else none; imagenet: torchvision's, from the internet",
+        choices=("auto", "starter", "channel", "imagenet", "none"),
+        help="starting weights; auto: the channel `pretrained`, else Drydock's starter of the model, else none; "
+        "imagenet: torchvision's, from the internet",
     )
     positive_class: str = field("", help="of two classes the one to find; default: the one not called normal")
     num_classes: int | None = field(None, minimum=2, help="checked against the data where it is given")
@@ -91,12 +92,12 @@ METRICS.metric("validation:best_balanced_accuracy", "balanced accuracy of the ke
 # ---------------------------------------------------------------- train
 def train(env: Environment, hp: Hyperparameters) -> None:
     """Read, split, train, keep the best epoch, choose the threshold, write the artefacts."""
-    sets = read_data(env, hp)
+    sets, own = read_data(env, hp), first.shipped(hp.model, MODELS, hp.pretrained)
     waiting.asleep()
     from training import backbones, classifying, devices  # torch takes seconds to import: wrong data is refused before
 
     run = devices.new_run(env, hp, sets[0].classes, METRICS)
-    job = classifying.prepare(run, backbones.build(hp.model, len(run.classes)), sets)
+    job = classifying.prepare(run, backbones.build(hp.model, len(run.classes)), sets, own)
     goal = objective(run, job.train)
     classifying.fit(run, job, goal, lambda: save_model(run, job, goal))
     report(run, sets[1])

@@ -35,7 +35,7 @@ def build(name: str, outputs: int, *, hidden: int = 0, dropout: float | None = N
             nn.Dropout(0.5),
             nn.Linear(hidden, outputs),
         )
-        setattr(network, "fc" if hasattr(network, "fc") else "classifier", head)
+        setattr(network, head_name(network), head)
     for module in parts(network)[1].modules():
         if isinstance(module, nn.Dropout) and dropout is not None:
             module.p = dropout
@@ -47,9 +47,14 @@ def build(name: str, outputs: int, *, hidden: int = 0, dropout: float | None = N
 
 def parts(network: nn.Module) -> tuple[nn.Module, nn.Module]:
     """The backbone, which makes (N, F) features, and the head, which makes outputs of them; they share weights."""
-    head = network.get_submodule("fc" if hasattr(network, "fc") else "classifier")
+    head = network.get_submodule(head_name(network))
     body = [module for module in network.children() if module is not head]
     return nn.Sequential(*body, nn.Flatten(1)), head
+
+
+def head_name(network: nn.Module) -> str:
+    """The attribute that holds its head."""
+    return "fc" if hasattr(network, "fc") else "classifier"
 
 
 def normalised(pixels: torch.Tensor) -> torch.Tensor:

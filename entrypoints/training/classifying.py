@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from optml import artefact
-from training import backbones, devices, loop, model_folder, results, weights
+from training import backbones, devices, loop, model_folder, results, starter, weights
 from training.image_store import Features, Images
 from training.labels import Labelled, Labelling, Objective
 from training.run import Run
@@ -52,11 +53,19 @@ class Job:
     validation: Labelled
 
 
-def prepare(run: Run[Hyperparameters], network: torch.nn.Module, sets: tuple[Dataset, Dataset]) -> Job:
-    """The network with its starting weights, on the device, and what it, or only its head, sees of both sets."""
+def prepare(
+    run: Run[Hyperparameters], network: torch.nn.Module, sets: tuple[Dataset, Dataset], shipped: Path | None = None
+) -> Job:
+    """The network with its starting weights, on the device, and what it, or only its head, sees of both sets.
+
+    `shipped` is the file of the starter that there is for the model.
+    """
     hp, device = run.hp, run.compute.device
     source, state = weights.start(
-        hp.pretrained, run.env, starter=None, published=lambda: backbones.published(hp.model, run.env.scratch_dir)
+        hp.pretrained,
+        run.env,
+        starter=(lambda: starter.headless(shipped, network)) if shipped else None,
+        published=lambda: backbones.published(hp.model, run.env.scratch_dir),
     )
     weights.load_some(network, source, state)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

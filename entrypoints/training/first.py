@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +13,9 @@ from optml.errors import Refusal
 Fetched = TypeVar("Fetched")
 Start = TypeVar("Start")
 """Where they come from, in words, and the weights by name (empty: random)."""
+
+STARTERS = Path(__file__).resolve().parent.parent / "weights"
+"""Drydock's own weights to start from, a file for each model that has some (its recipe: `entrypoints/starter.py`)."""
 
 
 def choose(
@@ -28,14 +31,34 @@ def choose(
 
     `auto` takes the channel `pretrained` where the job has one, else the starter, else `none`, which is told in words.
     """
-    source = pretrained
-    if source == "auto":
-        source = "channel" if "pretrained" in env.channels else "starter" if starter else "none"
+    source = origin(pretrained, env, ships=starter is not None)
     if source == "none":
         return none(f"random weights (pretrained={pretrained})")
     if source == "channel":
         return channel()
     return starter() if starter and source == "starter" else published()
+
+
+def origin(pretrained: str, env: Environment, *, ships: bool) -> str:
+    """Where `choose` takes the start from: channel, starter, none or a publisher; `ships`: there is a starter."""
+    if pretrained != "auto":
+        return pretrained
+    return "channel" if "pretrained" in env.channels else "starter" if ships else "none"
+
+
+def shipped(model: str, models: Iterable[str], pretrained: str) -> Path | None:
+    """The starter of a model, one of a program's `models`; Refusal where there is none and `pretrained` asks for it."""
+    path = STARTERS / f"{model}.safetensors"
+    if path.is_file():
+        return path
+    if pretrained == "starter":
+        having = [name for name in models if (STARTERS / f"{name}.safetensors").is_file()]
+        others = f"use model={' or model='.join(having)}, " if having else ""
+        raise Refusal(
+            f"Drydock ships no starting weights for {model}",
+            f"{others}add a channel `pretrained` with a weights file, or set pretrained=none (random weights)",
+        )
+    return None
 
 
 def fetched(publisher: str, name: str, fetch: Callable[[], Fetched]) -> Fetched:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 
-from training import heads, weights
+from training import backbones, heads, weights
 from training.weights import State
 from vision import boxes, images, transforms
 from vision.record import Dataset
@@ -28,6 +28,13 @@ def fitted(path: Path, build: Callable[[int], torch.nn.Module], dataset: Dataset
     closest = heads.closest_classes(model.float().eval(), len(known), _scenes(dataset, side_px), len(dataset.classes))
     words = ", ".join(f"{name} as {known[row]}" for name, row in zip(dataset.classes, closest, strict=True))
     return words, heads.with_rows(state, heads.class_tensors(build), closest)
+
+
+def headless(path: Path, network: torch.nn.Module) -> tuple[str, State]:
+    """The starter's tensors for the backbone of a classifier, whose head is for other classes and stays random."""
+    head = f"{backbones.head_name(network)}."
+    state = {name: tensor for name, tensor in weights.read(path).items() if not name.startswith(head)}
+    return f"Drydock's starter {path.name} (its head is new)", state
 
 
 def _scenes(dataset: Dataset, side_px: int) -> Iterator[heads.Scene]:

@@ -28,4 +28,5 @@ def test_a_recipe_asks_for_what_its_program_has(program: str) -> None:
 
 def test_make_help_names_the_programs_that_have_one() -> None:
     line = re.search(r"^starter-weights: .* PROGRAM=(\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert line and set(line[1].split("|")) == RECIPES.keys()
+    assert line
+    assert set(line[1].split("|")) == RECIPES.keys()

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.pytorch
     ("hyperparameters", "said"),
     [
         ({"model": "resnet152"}, "resnet50"),
+        ({"model": "resnet34", "pretrained": "starter"}, "Drydock ships no starting weights for resnet34"),
         ({"num_layers": "152"}, 'hyperparameter "num-layers" is 152; allowed: 18, 34, 50'),
         ({"image_shape": "1,28,28"}, "it must be of the form 3,224,224"),
         ({"mini_batch_size": "4"}, '"batch-size" is given twice, as batch-size and as mini-batch-size'),
