@@ -2,8 +2,9 @@
 
     python -m vision.surfaces OUT --images 2400 --seed 0
 
-writes a YOLO folder (images, polygon labels, data.yaml, a tenth for validation). Nothing here draws a cookie:
-`vision.samples` does, and shares no scene with this file.
+writes a YOLO folder (images, polygon labels, data.yaml, a tenth for validation); with `--masks` train/ and val/ with
+images/ and masks/ each, where a mask says of every pixel whether it is defective. Nothing here draws a cookie or a
+plate: `vision.samples` does, and shares no scene with this file.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from vision.textures import Array, Mask, Random, blur, colour, item, noise, outl
 
 CLASSES = ("crack", "scratch", "hole", "stain", "chip", "particle", "dent")
 MINIMUM_AREA_PX = 24
+YOLO_FOLDERS = ("images/train", "images/val", "labels/train", "labels/val")
+MASK_FOLDERS = ("train/images", "train/masks", "val/images", "val/masks")
 
 
 def scene(seed: int, size: int = 320) -> tuple[NDArray[np.uint8], list[tuple[int, Mask]]]:
@@ -53,22 +56,25 @@ def scene(seed: int, size: int = 320) -> tuple[NDArray[np.uint8], list[tuple[int
     return photograph(rng, image), [(label, mask) for label, mask in defects if mask.sum() >= MINIMUM_AREA_PX]
 
 
-def write(out: Path, images: int, seed: int, size: int = 320, processes: int | None = None) -> None:
-    """Write `images` scenes as a YOLO folder with polygons; every tenth is for validation."""
-    for part in ("train", "val"):
-        (out / "images" / part).mkdir(parents=True, exist_ok=True)
-        (out / "labels" / part).mkdir(parents=True, exist_ok=True)
-    names = "".join(f"  {index}: {name}\n" for index, name in enumerate(CLASSES))
-    (out / "data.yaml").write_text(f"train: images/train\nval: images/val\nnames:\n{names}")
+def write(
+    out: Path, images: int, seed: int, size: int = 320, processes: int | None = None, *, by_pixel: bool = False
+) -> None:
+    """Write `images` scenes, every tenth for validation: with polygons as YOLO's, or `by_pixel` in masks."""
+    draw = _write_mask if by_pixel else _write_polygons
+    for folder in MASK_FOLDERS if by_pixel else YOLO_FOLDERS:
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    if not by_pixel:
+        names = "".join(f"  {index}: {name}\n" for index, name in enumerate(CLASSES))
+        (out / "data.yaml").write_text(f"train: images/train\nval: images/val\nnames:\n{names}")
     with ProcessPoolExecutor(processes) as pool:
-        for done, _ in enumerate(pool.map(partial(_write_one, out, seed, size), range(images), chunksize=16), start=1):
+        for done, _ in enumerate(pool.map(partial(draw, out, seed, size), range(images), chunksize=16), start=1):
             if done % 400 == 0:
                 print(f"{done} of {images} scenes", flush=True)
 
 
-def _write_one(out: Path, seed: int, size: int, index: int) -> None:
-    part = "val" if index % 10 == 0 else "train"
-    pixels, defects = scene(seed * 1_000_003 + index, size)
+def _write_polygons(out: Path, seed: int, size: int, index: int) -> None:
+    part = _part(index)
+    pixels, defects = scene(_scene_seed(seed, index), size)
     Image.fromarray(pixels).save(out / "images" / part / f"{index:06d}.jpg", quality=92)
     rows = []
     for label, mask in defects:
@@ -76,6 +82,23 @@ def _write_one(out: Path, seed: int, size: int, index: int) -> None:
             polygon = masks.outline(component) / size
             rows.append(f"{label} " + " ".join(f"{value:.5f}" for value in polygon.ravel()))
     (out / "labels" / part / f"{index:06d}.txt").write_text("\n".join(rows))
+
+
+def _write_mask(out: Path, seed: int, size: int, index: int) -> None:
+    pixels, defects = scene(_scene_seed(seed, index), size)
+    defective = np.zeros((size, size), np.bool_)
+    for _, mask in defects:
+        defective |= mask
+    Image.fromarray(pixels).save(out / _part(index) / "images" / f"{index:06d}.jpg", quality=92)
+    Image.fromarray(defective).save(out / _part(index) / "masks" / f"{index:06d}.png")
+
+
+def _part(index: int) -> str:
+    return "val" if index % 10 == 0 else "train"
+
+
+def _scene_seed(seed: int, index: int) -> int:
+    return seed * 1_000_003 + index
 
 
 def _add_defect(
@@ -296,13 +319,14 @@ DEFECTS: tuple[tuple[str, Draw], ...] = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Write made-up surface defects as a YOLO folder.")
+    parser = argparse.ArgumentParser(description="Write made-up surface defects.")
     parser.add_argument("out", type=Path)
     parser.add_argument("--images", type=int, default=2400)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=320, help="pixels of each side")
+    parser.add_argument("--masks", action="store_true", help="folders of images and masks; default: a YOLO folder")
     options = parser.parse_args()
-    write(options.out, options.images, options.seed, options.size)
+    write(options.out, options.images, options.seed, options.size, by_pixel=options.masks)
 
 
 if __name__ == "__main__":
