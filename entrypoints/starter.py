@@ -34,6 +34,8 @@ class Recipe:
     epochs: int
     settings: Mapping[str, str]
     """Hyperparameters of the program."""
+    program: str = ""
+    """The program, where the recipe is not called like it."""
 
 
 RECIPES = {
@@ -51,8 +53,23 @@ RECIPES = {
             "mosaic": "0.2",
         },
     ),
+    "unet": Recipe(
+        file="plain.safetensors",
+        data="vision.surfaces --masks --size 256",
+        images=2400,
+        epochs=5,
+        settings={"model": "plain", "img-size": "192", "batch-size": "8", "image-score": "head"},
+    ),
+    "unet-mobilenetv2": Recipe(
+        program="unet",
+        file="mobilenetv2_035.safetensors",
+        data="vision.surfaces --masks --size 256",
+        images=2400,
+        epochs=5,
+        settings={"model": "mobilenetv2_035", "img-size": "192", "batch-size": "8", "image-score": "head"},
+    ),
 }
-"""By program."""
+"""By program, or by program and model."""
 
 
 def main() -> int:
@@ -71,7 +88,7 @@ def main() -> int:
         (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
         for name in ("model", "output", "checkpoints"):
             (base / name).mkdir()
-        _run(str(HERE / f"{options.program}.py"), "train", SAGEMAKER_BASE_DIR=folder)
+        _run(str(HERE / f"{recipe.program or options.program}.py"), "train", SAGEMAKER_BASE_DIR=folder)
         write(base / "model", out)
         print((base / "output" / "data" / "metrics.json").read_text())
     print(f"{out} ({out.stat().st_size / 1e6:.1f} MB)")

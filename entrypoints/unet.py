@@ -24,7 +24,7 @@ from optml.hyperparameters import field
 from optml.metrics import Registry
 from optml.program import Channel, Program
 from optml.resources import count_cpus
-from training import names, quiet, results, verbs
+from training import first, names, quiet, results, verbs
 from training.run import Run
 
 if TYPE_CHECKING:
@@ -72,8 +72,9 @@ class Hyperparameters:
     device: str = field("auto", choices=("auto", "cpu", "cuda"))
     pretrained: str = field(
         "auto",
-        choices=("auto", "channel", "imagenet", "none"),
-        help="starting weights; auto: the channel `pretrained`, else none; imagenet: Keras', from the internet",
+        choices=("auto", "starter", "channel", "imagenet", "none"),
+        help="starting weights; auto: the channel `pretrained`, else Drydock's starter of the model, else none; "
+        "imagenet: Keras', from the internet",
     )
     validation_fraction: float = field(0.2, minimum=0.05, maximum=0.5, help="held out when there is no such channel")
     manifest: str = field("", help="annotation file inside the channel, when it holds several")
@@ -105,11 +106,12 @@ def train(env: Environment, hp: Hyperparameters) -> None:
         seed=hp.seed,
         split_file=env.output_data_dir / "split.json",
     )
+    own = first.shipped(hp.model, MODELS, hp.pretrained)
     quiet.tensorflow()
     from training import segmenting  # TensorFlow takes seconds to import: wrong data is refused before
 
     run = segmenting.new_run(env, hp, sets[0].classes, METRICS)
-    job = segmenting.prepare(run, sets)
+    job = segmenting.prepare(run, sets, own)
     segmenting.fit(run, job, lambda found: scores(found, job), "validation:dice", lambda: save_model(run, job))
     report(run, job, sets[1])
 

@@ -55,8 +55,11 @@ def new_run(env: Environment, hp: Hyperparameters, classes: tuple[str, ...], met
     return Run(env, hp, compute, classes, checkpoints.Store(env.checkpoint_dir), metrics)
 
 
-def prepare(run: Run[Hyperparameters], sets: tuple[Dataset, Dataset]) -> Job:
-    """The network with its starting weights, and what it sees of both sets."""
+def prepare(run: Run[Hyperparameters], sets: tuple[Dataset, Dataset], shipped: Path | None = None) -> Job:
+    """The network with its starting weights, and what it sees of both sets.
+
+    `shipped` is the file of the starter that there is for the model.
+    """
     hp = run.hp
     size = segmentation.input_size(sets[0], hp.img_size, hp.shape)
 
@@ -64,7 +67,7 @@ def prepare(run: Run[Hyperparameters], sets: tuple[Dataset, Dataset]) -> Job:
         return keras_unet.build(hp.model, size, len(run.classes))
 
     network = build()
-    source, state = _start(run)
+    source, state = _start(run, shipped)
     first.told(source, len(state), *keras_unet.load_state(network, state))
     train, validation = (
         Masked(run.env.scratch_dir / role, part, size, threads=run.env.num_cpus)
@@ -118,7 +121,7 @@ def load_network(metadata: dict[str, Any], folder: Path) -> keras.Model:
     return network
 
 
-def _start(run: Run[Hyperparameters]) -> tuple[str, dict[str, Any]]:
+def _start(run: Run[Hyperparameters], shipped: Path | None) -> tuple[str, dict[str, Any]]:
     name = run.hp.model
 
     def channel() -> tuple[str, dict[str, Any]]:
@@ -131,7 +134,12 @@ def _start(run: Run[Hyperparameters]) -> tuple[str, dict[str, Any]]:
         return f"Keras' published {name}", first.fetched("Keras", name, lambda: keras_unet.published(name))
 
     return first.choose(
-        run.hp.pretrained, run.env, none=lambda words: (words, {}), channel=channel, starter=None, published=published
+        run.hp.pretrained,
+        run.env,
+        none=lambda words: (words, {}),
+        channel=channel,
+        starter=(lambda: (f"Drydock's starter {shipped.name}", _read(shipped))) if shipped else None,
+        published=published,
     )
 
 

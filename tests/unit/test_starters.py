@@ -22,7 +22,7 @@ def test_every_file_has_its_recipe_and_every_recipe_its_file() -> None:
 
 @pytest.mark.parametrize("program", RECIPES)
 def test_a_recipe_asks_for_what_its_program_has(program: str) -> None:
-    known = importlib.import_module(program).PROGRAM
+    known = importlib.import_module(RECIPES[program].program or program).PROGRAM
     hyperparameters.parse(known.hyperparameters, {**RECIPES[program].settings, "pretrained": "none"})
 
 

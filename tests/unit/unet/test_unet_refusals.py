@@ -20,6 +20,7 @@ pytestmark = pytest.mark.tensorflow
     ("hyperparameters", "said"),
     [
         ({"model": "resnet34"}, "mobilenetv2_035"),
+        ({"model": "mobilenetv2_100", "pretrained": "starter"}, "no starting weights for mobilenetv2_100"),
         ({"loss": "mse"}, "dice_crossentropy"),
         ({"img_size": "100"}, '"img-size" is 100; allowed: a multiple of 32'),
         ({"backbone": "resnet-50"}, 'unknown hyperparameter "backbone"'),

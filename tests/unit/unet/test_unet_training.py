@@ -56,6 +56,11 @@ def test_artefacts_are_complete(trained: tuple[Job, str]) -> None:
     assert not job.failure
 
 
+def test_training_starts_from_every_tensor_of_the_starter(trained: tuple[Job, str]) -> None:
+    _, output = trained
+    assert re.search(r"starting from Drydock's starter plain.safetensors: (\d+) of \1 tensors", output), output
+
+
 def test_every_line_of_the_log_is_caught_by_the_definition_of_its_metric_or_by_none(trained: tuple[Job, str]) -> None:
     _, output = trained
     seen = set(metric_lines.caught("unet", output))
