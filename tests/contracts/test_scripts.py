@@ -7,9 +7,10 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.jobs import BUCKET, Cloud
+from tests.support.jobs import BUCKET, Cloud, Jobs
+from tests.support.platforms import new_name
 from tests.support.runners import Runs
-from tests.support.scripts import archive, bring, require
+from tests.support.scripts import archive, bring, require, require_here
 
 TELL = """
 import json, os, sys
@@ -39,14 +40,15 @@ sys.stdout.write(f"rank {os.environ['RANK']} of {os.environ['WORLD_SIZE']}\\n")
 
 
 @pytest.fixture(autouse=True)
-def _scripts_run_here(runs: Runs, request: pytest.FixtureRequest) -> None:
-    require(runs.backend, request)
+def _scripts_run_here(request: pytest.FixtureRequest) -> None:
+    require_here(request)
 
 
-def test_a_script_gets_its_arguments_and_runs_in_opt_ml_code(cloud: Cloud) -> None:
-    bring(cloud, "told", TELL, HyperParameters={"epochs": 3, "optimizer": "sgd"})
-    cloud.completed("told")
-    told = json.loads(cloud.archive("told")["told.json"])
+def test_a_script_gets_its_arguments_and_runs_in_opt_ml_code(jobs: Jobs) -> None:
+    name = new_name("told")
+    bring(jobs, name, TELL, HyperParameters={"epochs": 3, "optimizer": "sgd"})
+    jobs.completed(name)
+    told = json.loads(jobs.archive(name)["told.json"])
     assert told["arguments"] == ["--epochs", "3", "--optimizer", "sgd"]
     assert json.loads(told["hosts"]) == ["algo-1"]
     assert told["code"] == "code"
@@ -62,36 +64,40 @@ def test_a_script_takes_the_place_of_an_images_program(
     assert "told.json" in cloud.archive("instead")
 
 
-def test_the_exception_of_a_script_is_the_failure_reason(cloud: Cloud) -> None:
-    bring(cloud, "raised", "raise ValueError('no images')")
-    reason = cloud.ended("raised")["FailureReason"]
+def test_the_exception_of_a_script_is_the_failure_reason(jobs: Jobs) -> None:
+    name = new_name("raised")
+    bring(jobs, name, "raise ValueError('no images')")
+    reason = jobs.ended(name)["FailureReason"]
     assert reason == "ValueError: no images\n\nExecuteUserScriptError: train.py exited with code 1"
 
 
-def test_a_script_that_says_why_on_stdout_only_is_quoted(cloud: Cloud) -> None:
-    bring(cloud, "explained", "import sys; print('3 images are too few'); sys.exit(3)")
+def test_a_script_that_says_why_on_stdout_only_is_quoted(jobs: Jobs) -> None:
+    name = new_name("explained")
+    bring(jobs, name, "import sys; print('3 images are too few'); sys.exit(3)")
     said = 'train.py wrote nothing to stderr, and last to stdout: "3 images are too few"'
-    assert cloud.ended("explained")["FailureReason"].startswith(f"{said}\n\nExecuteUserScriptError: ")
-    assert cloud.output("explained").count("3 images are too few") == 1
+    assert jobs.ended(name)["FailureReason"].startswith(f"{said}\n\nExecuteUserScriptError: ")
+    assert jobs.output(name).count("3 images are too few") == 1
 
 
-def test_a_stop_reaches_the_script(cloud: Cloud) -> None:
-    bring(cloud, "stopped-script", SAVE)
-    cloud.said("stopped-script", "ready")
-    cloud.client("sagemaker").stop_training_job(TrainingJobName="stopped-script")
-    assert cloud.ended("stopped-script")["TrainingJobStatus"] == "Stopped"
-    assert cloud.archive("stopped-script") == {"last.txt": b"saved on SIGTERM"}
+def test_a_stop_reaches_the_script(jobs: Jobs) -> None:
+    name = new_name("stopped-script")
+    bring(jobs, name, SAVE)
+    jobs.said(name, "ready")
+    jobs.client("sagemaker").stop_training_job(TrainingJobName=name)
+    assert jobs.ended(name)["TrainingJobStatus"] == "Stopped"
+    assert jobs.archive(name) == {"last.txt": b"saved on SIGTERM"}
 
 
-def test_torchrun_starts_the_ranks_of_a_host(cloud: Cloud) -> None:
+def test_torchrun_starts_the_ranks_of_a_host(jobs: Jobs) -> None:
+    name = new_name("ranks")
     ranks = {"sagemaker_torch_distributed_enabled": True, "sagemaker_mpi_num_of_processes_per_host": 2}
     bring(
-        cloud,
-        "ranks",
+        jobs,
+        name,
         SAY_RANK,
         HyperParameters=ranks,
     )
-    said = {line for line in cloud.completed("ranks") if line.startswith("rank ")}
+    said = {line for line in jobs.completed(name) if line.startswith("rank ")}
     assert said == {"rank 0 of 2", "rank 1 of 2"}
 
 

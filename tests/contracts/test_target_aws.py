@@ -7,13 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.emulator import ROLE, ROOT
 from tests.support.jobs import Cloud
+from tests.support.scripts import require
 
 SOME = "0_has_completed or one_object or failure_file or stopped_once or in_cloudwatch_in_order or survives"
 
 
-def suite_in_aws(folder: Path, **environ: str) -> str:
+def suite_in_aws(folder: Path, some: str = SOME, **environ: str) -> str:
     """The output of some cases with `--target aws`; they must not fail."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "DRYDOCK_"))}
     nobodys = {"HOME": str(folder), "AWS_EC2_METADATA_DISABLED": "true", "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -25,7 +28,7 @@ def suite_in_aws(folder: Path, **environ: str) -> str:
         "--target",
         "aws",
         "-k",
-        SOME,
+        some,
         "-p",
         "no:cacheprovider",
     ]
@@ -49,13 +52,22 @@ def test_without_a_bucket_the_variables_are_named(tmp_path: Path) -> None:
 
 
 def test_the_cases_run_on_what_the_callers_settings_name(process_jobs: Cloud, tmp_path: Path) -> None:
-    account = {
-        "DRYDOCK_AWS_BUCKET": process_jobs.bucket,
+    output = suite_in_aws(tmp_path, **settings(process_jobs))
+    assert "5 passed" in output
+    keys = process_jobs.client("s3").list_objects_v2(Bucket=process_jobs.bucket, Prefix="contract-suite/out/")
+    assert keys["KeyCount"] > 0
+
+
+def test_those_of_scripts_do_too(process_jobs: Cloud, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    require("process", request)
+    assert "1 passed" in suite_in_aws(tmp_path, "gets_its_arguments", **settings(process_jobs))
+
+
+def settings(account: Cloud) -> dict[str, str]:
+    """What leads the suite to an emulator as to an account."""
+    return account.emulator.environment | {
+        "DRYDOCK_AWS_BUCKET": account.bucket,
         "DRYDOCK_AWS_ROLE": ROLE,
         "DRYDOCK_AWS_IMAGES": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/drydock/train-cpu",
         "DRYDOCK_AWS_SETTLE_S": "0",
     }
-    output = suite_in_aws(tmp_path, **process_jobs.emulator.environment, **account)
-    assert "5 passed" in output
-    keys = process_jobs.client("s3").list_objects_v2(Bucket=process_jobs.bucket, Prefix="contract-suite/out/")
-    assert keys["KeyCount"] > 0

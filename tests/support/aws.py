@@ -41,6 +41,10 @@ class Aws(Jobs):
     def image(self, program: str) -> str:
         return f"{self.images}:{program}"
 
+    @property
+    def script_image(self) -> str:
+        return self.image("script")
+
     def log(self, name: str) -> list[str]:
         """The log, once CloudWatch has had time for all of it."""
         lines = super().log(name)

@@ -9,7 +9,7 @@ import textwrap
 import time
 from typing import Any
 
-from tests.support.jobs import GROUP, PATIENCE_S, Cloud
+from tests.support.jobs import GROUP, PATIENCE_S, Cloud, Jobs
 
 TWO = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 10}
 
@@ -27,9 +27,9 @@ def on_each(cloud: Cloud, name: str, code: str, **members: Any) -> None:
     cloud.inline(name, one_line, **{"ResourceConfig": TWO} | members)
 
 
-def streams(cloud: Cloud, name: str) -> dict[str, list[str]]:
+def streams(jobs: Jobs, name: str) -> dict[str, list[str]]:
     """The lines of the programs in CloudWatch Logs, by host."""
-    logs = cloud.client("logs")
+    logs = jobs.client("logs")
     found = logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix=f"{name}/")["logStreams"]
     said = {}
     for stream in found:

@@ -41,6 +41,11 @@ class Jobs:
         """The TrainingImage that means a program of tests/programs."""
         raise NotImplementedError
 
+    @property
+    def script_image(self) -> str:
+        """The TrainingImage that runs PyTorch scripts of the user's own."""
+        return "drydock/train-cpu:script"
+
     def store(self, key: str, body: bytes) -> str:
         """Put an object where jobs can read it; its s3:// address."""
         self.client("s3").put_object(Bucket=self.bucket, Key=f"{self.prefix}{key}", Body=body)

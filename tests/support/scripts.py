@@ -13,9 +13,17 @@ import pytest
 from local import environments
 from local.installer import SetUpError
 from tests.support import engine as engines
-from tests.support.jobs import BUCKET, Cloud
+from tests.support.jobs import Jobs
 
-IMAGE = "drydock/train-cpu:script"
+IMAGE = Jobs().script_image
+
+
+def require_here(request: pytest.FixtureRequest) -> None:
+    """Skip with the reason unless scripts run where the case is to run: the `jobs` or the `runs` that it takes."""
+    parameters = request.node.callspec.params
+    backend = parameters.get("jobs", parameters.get("runs"))
+    if backend != "aws":
+        require(backend, request)
 
 
 def require(backend: str, request: pytest.FixtureRequest, image: str = IMAGE) -> None:
@@ -41,13 +49,10 @@ def archive(**files: str) -> bytes:
     return packed.getvalue()
 
 
-def bring(cloud: Cloud, name: str, script: str, image: str = IMAGE, **members: Any) -> None:
+def bring(jobs: Jobs, name: str, script: str, image: str = "", **members: Any) -> None:
     """A job that runs a script; values of HyperParameters are JSON-encoded, as the SDK does."""
-    cloud.client("s3").put_object(Bucket=BUCKET, Key=f"code/{name}/sourcedir.tar.gz", Body=archive(train_py=script))
-    source = {
-        "sagemaker_program": "train.py",
-        "sagemaker_submit_directory": f"s3://{BUCKET}/code/{name}/sourcedir.tar.gz",
-    }
+    sent = jobs.store(f"code/{name}/sourcedir.tar.gz", archive(train_py=script))
+    source = {"sagemaker_program": "train.py", "sagemaker_submit_directory": sent}
     hyperparameters = source | members.pop("HyperParameters", {})
     encoded = {key: json.dumps(value) for key, value in hyperparameters.items()}
-    cloud.create_on(name, image, HyperParameters=encoded, **members)
+    jobs.create_on(name, image or jobs.script_image, HyperParameters=encoded, **members)

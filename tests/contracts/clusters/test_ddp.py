@@ -6,15 +6,14 @@ import array
 import io
 import json
 import zipfile
-from typing import Any
 
 import pytest
 
 from tests.support.clusters import TWO, kill_host, streams
 from tests.support.emulator import ROOT
-from tests.support.jobs import Cloud
-from tests.support.runners import Runs
-from tests.support.scripts import IMAGE, bring, require
+from tests.support.jobs import Cloud, Jobs
+from tests.support.platforms import new_name
+from tests.support.scripts import bring, require_here
 
 SCRIPT = (ROOT / "examples" / "ddp" / "train.py").read_text()
 EPOCHS = 3
@@ -22,38 +21,39 @@ EPOCHS = 3
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _scripts_run_here(runs: Runs, request: pytest.FixtureRequest) -> None:
-    require(runs.backend, request)
+@pytest.fixture(autouse=True)
+def _scripts_run_here(request: pytest.FixtureRequest) -> None:
+    require_here(request)
 
 
-def train(cloud: Cloud, name: str, hosts: int, epochs: int = EPOCHS) -> None:
+def train(jobs: Jobs, name: str, hosts: int, epochs: int = EPOCHS) -> None:
     definitions = [{"Name": "train:loss", "Regex": r"name=train:loss value=(\S+);"}]
     bring(
-        cloud,
+        jobs,
         name,
         SCRIPT,
         HyperParameters={"epochs": epochs, "sagemaker_torch_distributed_enabled": True},
         AlgorithmSpecification={
-            "TrainingImage": IMAGE,
+            "TrainingImage": jobs.script_image,
             "TrainingInputMode": "File",
             "MetricDefinitions": definitions,
         },
-        ResourceConfig=TWO | {"InstanceCount": hosts},
+        ResourceConfig=TWO | {"InstanceType": jobs.instance_type, "InstanceCount": hosts},
     )
 
 
-@pytest.fixture(scope="module")
-def two_hosts(cloud: Cloud) -> dict[str, Any]:
-    """The description of a job on two hosts that has completed."""
-    train(cloud, "ddp-two", hosts=2)
-    cloud.completed("ddp-two")
-    return cloud.ended("ddp-two")
+@pytest.fixture(scope="session")
+def two_hosts(jobs: Jobs) -> str:
+    """The name of a job on two hosts that has completed."""
+    name = new_name("ddp-two")
+    train(jobs, name, hosts=2)
+    jobs.completed(name)
+    return name
 
 
-def weights(cloud: Cloud, name: str) -> list[float]:
+def weights(jobs: Jobs, name: str) -> list[float]:
     """Every float32 of the one file of a job's model, which torch keeps as the members `data/N` of a zip."""
-    ((path, content),) = cloud.archive(name).items()
+    ((path, content),) = jobs.archive(name).items()
     assert path == "model.pth"
     values = array.array("f")
     with zipfile.ZipFile(io.BytesIO(content)) as stored:
@@ -62,28 +62,29 @@ def weights(cloud: Cloud, name: str) -> list[float]:
     return values.tolist()
 
 
-def test_the_ranks_share_the_images_out(cloud: Cloud, two_hosts: dict[str, Any]) -> None:
+def test_the_ranks_share_the_images_out(jobs: Jobs, two_hosts: str) -> None:
     shares = []
-    for rank, lines in enumerate(streams(cloud, "ddp-two").values()):
+    for rank, lines in enumerate(streams(jobs, two_hosts).values()):
         (line,) = [line for line in lines if line.startswith(f"rank {rank} of 2 trains on images ")]
         shares.append([int(word) for word in line.split()[7:]])
     assert [len(set(share)) for share in shares] == [128, 128]
     assert sorted(shares[0] + shares[1]) == list(range(256))
 
 
-def test_the_result_is_that_of_one_process_on_the_whole_batch(cloud: Cloud, two_hosts: dict[str, Any]) -> None:
-    train(cloud, "ddp-one", hosts=1)
-    cloud.completed("ddp-one")
-    assert weights(cloud, "ddp-two") == pytest.approx(weights(cloud, "ddp-one"), abs=1e-5)
+def test_the_result_is_that_of_one_process_on_the_whole_batch(jobs: Jobs, two_hosts: str) -> None:
+    one = new_name("ddp-one")
+    train(jobs, one, hosts=1)
+    jobs.completed(one)
+    assert weights(jobs, two_hosts) == pytest.approx(weights(jobs, one), abs=1e-5)
 
 
-def test_there_is_one_model_and_one_set_of_metrics(cloud: Cloud, two_hosts: dict[str, Any]) -> None:
-    assert cloud.archive("ddp-two").keys() == {"model.pth"}
-    metrics = json.loads(cloud.archive("ddp-two", "output")["metrics.json"])
+def test_there_is_one_model_and_one_set_of_metrics(jobs: Jobs, two_hosts: str) -> None:
+    assert jobs.archive(two_hosts).keys() == {"model.pth"}
+    metrics = json.loads(jobs.archive(two_hosts, "output")["metrics.json"])
     assert metrics["ranks"] == 2
-    (final,) = two_hosts["FinalMetricDataList"]
+    (final,) = jobs.ended(two_hosts)["FinalMetricDataList"]
     assert final["Value"] == pytest.approx(metrics["train:loss"], rel=1e-5)
-    said = {host: sum("#metric" in line for line in lines) for host, lines in streams(cloud, "ddp-two").items()}
+    said = {host: sum("#metric" in line for line in lines) for host, lines in streams(jobs, two_hosts).items()}
     assert said == {"algo-1": EPOCHS, "algo-2": 0}
 
 
