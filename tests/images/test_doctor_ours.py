@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,14 +10,11 @@ import pytest
 
 from containers import build
 from tests.images.container import Job
-from tests.images.trainable import OWN, bring_script
+from tests.images.trainable import OWN, TINY, bring_samples, bring_script
 from tests.support import compiled
 from tests.support.doctored import Doctor
-from tests.support.emulator import ROOT
 
-PROGRAMS = json.loads((ROOT / "entrypoints/programs.json").read_text())["programs"]
 STACKS = ("train-cpu", "train-gpu", "train-tf-cpu", "train-tf-gpu")
-TINY = {"img-size": "64", "batch-size": "4"}
 AS_USER = "DD202"
 """Told of every server that is not root, which a runtime image is not on purpose: it is for devices."""
 SMALL = {"train-cpu:script"}
@@ -41,13 +36,7 @@ def data(tag: str, built: Callable[[str], Any], engine: Any, tmp_path: Path) -> 
     image, name = built(f"drydock/{tag}"), tag.split(":")[1]
     if name == "script":
         return bring_script(tmp_path / "code")
-    folder = tmp_path / "samples"
-    folder.mkdir()
-    command = ["python", "-m", "vision.samples", "/samples/made", "--images", "24", "--kind", PROGRAMS[name]["samples"]]
-    engine.containers.run(
-        image, command, user=os.getuid(), network_mode="none", volumes=[f"{folder}:/samples"], remove=True
-    )
-    return folder / "made"
+    return bring_samples(engine, image, name, tmp_path / "samples")
 
 
 @pytest.fixture

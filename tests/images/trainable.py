@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from tests.support.emulator import ROOT
 
 SCRIPT = """
 import argparse, pathlib, signal, sys, time
@@ -49,19 +54,44 @@ class Trainable:
     """A file that the job leaves in the model folder."""
     settings: dict[str, str]
 
+    @property
+    def tag(self) -> str:
+        return self.image.removeprefix("drydock/")
+
+    @property
+    def program(self) -> str:
+        """Its program, or script."""
+        return self.image.partition(":")[2]
+
     def epochs(self, count: int) -> dict[str, str]:
         return {**self.settings, "epochs": str(count)}
 
 
-YOLO = {"img-size": "64", "batch-size": "4"}
+PROGRAMS = json.loads((ROOT / "entrypoints/programs.json").read_text())["programs"]
+TINY = {"img-size": "64", "batch-size": "4"}
 OWN = {"sagemaker_program": '"train.py"', "sagemaker_submit_directory": '"/opt/ml/input/data/code"'}
 TRAINABLE = [
-    *(Trainable(f"drydock/{name}:yolo", "model.safetensors", YOLO) for name in ("train-cpu", "train-gpu")),
+    *(
+        Trainable(f"drydock/{stack}:{name}", "model.safetensors", TINY)
+        for name, program in PROGRAMS.items()
+        for stack in program["images"]
+    ),
     *(
         Trainable(f"drydock/{name}:script", "total", OWN)
         for name in ("train-cpu", "train-gpu", "train-tf-cpu", "train-tf-gpu")
     ),
 ]
+
+
+def bring_samples(engine: Any, image: Any, program: str, folder: Path) -> Path:
+    """A folder with generated photographs for a program, made by its image, to be the channel `train`."""
+    folder.mkdir()
+    command = ["python", "-m", "vision.samples", "/samples/made", "--images", "24", "--seed", "7"]
+    engine.containers.run(
+        image, [*command, "--kind", PROGRAMS[program]["samples"]],
+        user=os.getuid(), network_mode="none", volumes=[f"{folder}:/samples"], remove=True,
+    )  # fmt: skip
+    return folder / "made"
 
 
 def bring_script(folder: Path) -> Path:
