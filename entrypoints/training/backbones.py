@@ -39,6 +39,8 @@ def build(name: str, outputs: int, *, hidden: int = 0, dropout: float | None = N
     for module in parts(network)[1].modules():
         if isinstance(module, nn.Dropout) and dropout is not None:
             module.p = dropout
+        if isinstance(module, nn.Linear) and isinstance(network, torchvision.models.EfficientNet):
+            module.reset_parameters()  # torchvision's own, ±1/√outputs, answers far from a guess and learns late
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = BATCH_NORM_MOMENTUM

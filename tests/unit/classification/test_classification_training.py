@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.support import metric_lines
-from tests.support.job import Job
+from tests.support.job import ENTRYPOINTS, Job
 from tests.support.weights import fingerprint
 from tests.unit.classification.conftest import TINY
 
@@ -111,6 +112,23 @@ def test_a_frozen_backbone_trains_the_head_of_given_weights(job: Job, trained: t
     )
     changed = subprocess.run([pytorch, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert changed == "['fc']"
+
+
+GUESSES = """
+import torch
+from training import backbones
+torch.manual_seed(0)
+with torch.inference_mode():
+    outputs = backbones.build("efficientnet_b0", 4).train()(torch.randn(16, 3, 64, 64))
+loss = torch.nn.functional.cross_entropy(outputs, torch.arange(16) % 4)
+assert loss < 1.6, loss  # ln 4 = 1.39
+"""
+
+
+def test_an_efficientnet_that_has_learnt_nothing_guesses(pytorch: Path) -> None:
+    environ = os.environ | {"PYTHONPATH": str(ENTRYPOINTS)}
+    ran = subprocess.run([pytorch, "-c", GUESSES], capture_output=True, text=True, env=environ, check=False)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_three_classes_of_images_of_every_mode_by_the_names_of_the_built_in_algorithm(
