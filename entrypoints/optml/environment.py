@@ -35,6 +35,10 @@ class Environment:
     current_host: str
     num_cpus: int
     num_gpus: int
+    network_interface: str = ""
+    """The one that leads to the other hosts; empty where the job has none or does not say."""
+    sharded: tuple[str, ...] = ()
+    """Channels of which each host has a part (ShardedByS3Key)."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Environment:
@@ -58,6 +62,8 @@ class Environment:
             current_host=current_host,
             num_cpus=count_cpus(),
             num_gpus=count_gpus(environ),
+            network_interface=str(resources.get("network_interface_name") or ""),
+            sharded=_read_sharded(config / "inputdataconfig.json"),
         )
 
     @property
@@ -136,6 +142,11 @@ def _read_channels(base: Path) -> dict[str, Path]:
             )
         channels[name] = data / name
     return channels
+
+
+def _read_sharded(path: Path) -> tuple[str, ...]:
+    channels = _read_object(path).items()
+    return tuple(name for name, settings in channels if settings.get("S3DistributionType") == "ShardedByS3Key")
 
 
 def _read_hosts(path: Path, resources: Mapping[str, Any], current_host: str) -> tuple[str, ...]:

@@ -22,7 +22,8 @@ def test_a_job_as_sagemaker_writes_it(job: Any) -> None:
     job.config(
         "inputdataconfig.json", {"train": {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated"}}
     )
-    job.config("resourceconfig.json", {"current_host": "algo-2", "hosts": ["algo-1", "algo-2"], "topology": None})
+    resources = {"current_host": "algo-2", "hosts": ["algo-1", "algo-2"], "network_interface_name": "eth0"}
+    job.config("resourceconfig.json", {**resources, "topology": None})
     job.config("checkpointconfig.json", {"LocalPath": "/opt/ml/checkpoints/mine"})
 
     env = read(job, TRAINING_JOB_NAME="a-job")
@@ -30,7 +31,8 @@ def test_a_job_as_sagemaker_writes_it(job: Any) -> None:
     assert env.job_name == "a-job"
     assert env.hyperparameters == {"lr": "0.01", "opt": "sgd", "size": "64", "word": "plain"}
     assert env.channels == {"train": job.base / "input/data/train"}
-    assert (env.current_host, env.hosts) == ("algo-2", ("algo-1", "algo-2"))
+    assert (env.current_host, env.hosts, env.network_interface) == ("algo-2", ("algo-1", "algo-2"), "eth0")
+    assert env.sharded == ()
     assert env.checkpoint_dir == job.base / "checkpoints/mine"
     assert env.model_dir == job.base / "model"
     assert env.output_dir == job.base / "output"
@@ -49,6 +51,12 @@ def test_defaults_without_any_config_file(job: Any) -> None:
     assert env.checkpoint_dir == job.base / "checkpoints"
     assert env.hyperparameters == {}
     assert env.num_cpus >= 1
+
+
+def test_channels_that_are_dealt_out_among_the_hosts_are_named(job: Any) -> None:
+    kinds = {"train": "ShardedByS3Key", "validation": "FullyReplicated", "other": None}
+    job.config("inputdataconfig.json", {name: {"S3DistributionType": kind} for name, kind in kinds.items()})
+    assert read(job).sharded == ("train",)
 
 
 def test_a_base_that_does_not_exist_is_an_empty_job(tmp_path: Path) -> None:
