@@ -28,6 +28,8 @@ from optml.hyperparameters import field
 from optml.metrics import Registry
 from optml.program import Channel, Program
 from training import first, names, results, verbs, waiting
+from training.hosts import Hosts
+from training.joining import together
 from training.run import Run
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class Hyperparameters:
     dropout: float = field(0.2, unit="share of the head's inputs", minimum=0.0, maximum=0.9)
     freeze: bool = field(False, help="train the head only, on features computed once; nothing is augmented then")
     epochs: int = field(12, unit="passes over the training set", minimum=1)
-    batch_size: int = field(16, unit="images", minimum=2, recommended=(4, 256))
+    batch_size: int = field(16, unit="images", minimum=2, recommended=(4, 256), help="a step, on each host")
     img_size: int = field(96, unit="pixels, side of the square input", minimum=32, multiple_of=32)
     learning_rate: float = field(0.001, unit="AdamW step size", minimum=1e-8, recommended=(1e-5, 0.1))
     weight_decay: float = field(0.02, unit="share of a step", minimum=0.0, maximum=1.0)
@@ -99,7 +101,8 @@ def train(env: Environment, hp: Hyperparameters) -> None:
     job = classifying.prepare(run, network, sets, own)
     head = {"head": hp.head, "hidden": hp.hidden}
     classifying.fit(run, job, objective(run), lambda: classifying.save_model(run, job, "bin_counting", "count", **head))
-    report(run, sets[1])
+    if run.hosts.first:
+        report(run, sets[1])
 
 
 def read_data(env: Environment, hp: Hyperparameters) -> tuple[Dataset, Dataset]:
@@ -112,7 +115,7 @@ def read_data(env: Environment, hp: Hyperparameters) -> tuple[Dataset, Dataset]:
         manifest=hp.manifest,
         fraction=hp.validation_fraction,
         seed=hp.seed,
-        split_file=env.output_data_dir / "split.json",
+        split_file=Hosts.of(env).output(env) / "split.json",
     )
 
 
@@ -232,8 +235,9 @@ PROGRAM = Program(
         "validation": Channel(False, "the same; else a stratified part of `train` is held out"),
         "pretrained": Channel(False, "one .safetensors, .pt or .pth file, or a model.tar.gz, to start from"),
     },
-    verbs=verbs.table("bin_counting", load_model, train, evaluate),
+    verbs=verbs.table("bin_counting", load_model, together(train), evaluate),
     aliases=names.BIN_COUNTING,
+    several_hosts=True,
     samples="counting",
     sample_settings={"epochs": "10"},
 )

@@ -24,6 +24,8 @@ from optml.hyperparameters import field
 from optml.metrics import Registry
 from optml.program import Channel, Program
 from training import first, names, results, verbs, waiting
+from training.hosts import Hosts
+from training.joining import together
 from training.run import Run
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class Hyperparameters:
 
     model: str = field("resnet18", choices=MODELS, help="architecture, of torchvision")
     epochs: int = field(12, unit="passes over the training set", minimum=1)
-    batch_size: int = field(16, unit="images", minimum=1, recommended=(4, 256))
+    batch_size: int = field(16, unit="images", minimum=1, recommended=(4, 256), help="a step, on each host")
     img_size: int = field(96, unit="pixels, side of the square input", minimum=32, multiple_of=32)
     learning_rate: float = field(0.001, unit="AdamW step size", minimum=1e-8, recommended=(1e-5, 0.01))
     weight_decay: float = field(0.02, unit="share of a step", minimum=0.0, maximum=1.0)
@@ -100,7 +102,8 @@ def train(env: Environment, hp: Hyperparameters) -> None:
     job = classifying.prepare(run, backbones.build(hp.model, len(run.classes)), sets, own)
     goal = objective(run, job.train)
     classifying.fit(run, job, goal, lambda: save_model(run, job, goal))
-    report(run, sets[1])
+    if run.hosts.first:
+        report(run, sets[1])
 
 
 def read_data(env: Environment, hp: Hyperparameters) -> tuple[Dataset, Dataset]:
@@ -112,7 +115,7 @@ def read_data(env: Environment, hp: Hyperparameters) -> tuple[Dataset, Dataset]:
         manifest=hp.manifest,
         fraction=hp.validation_fraction,
         seed=hp.seed,
-        split_file=env.output_data_dir / "split.json",
+        split_file=Hosts.of(env).output(env) / "split.json",
     )
     classification.check_classes(sets[0], hp.num_classes)
     classification.check_samples(sets, hp.num_training_samples)
@@ -240,8 +243,9 @@ PROGRAM = Program(
         "validation_lst": Channel(False, "the .lst file of `validation`"),
         "pretrained": Channel(False, "one .safetensors, .pt or .pth file, or a model.tar.gz, to start from"),
     },
-    verbs=verbs.table("classification", load_model, train, evaluate),
+    verbs=verbs.table("classification", load_model, together(train), evaluate),
     aliases=names.IMAGE_CLASSIFICATION,
+    several_hosts=True,
     samples="classification",
 )
 

@@ -26,6 +26,8 @@ from optml.hyperparameters import field
 from optml.metrics import Registry
 from optml.program import Channel, Program, Verb
 from training import names, results, resume, verbs, waiting
+from training.hosts import Hosts
+from training.joining import together
 from training.run import Run
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ class Hyperparameters:
 
     model: str = field("ssdlite320_mobilenet_v3_large", choices=tuple(MODELS), help="architecture, of torchvision")
     epochs: int = field(30, unit="passes over the training set", minimum=1)
-    batch_size: int = field(8, unit="images", minimum=1, recommended=(2, 64))
+    batch_size: int = field(8, unit="images", minimum=1, recommended=(2, 64), help="a step, on each host")
     img_size: int = field(
         0, unit="pixels, side of the square input", minimum=0, maximum=2048,
         help="0: twice the images' longer side, at most 320 (SSD) or 640 (Faster R-CNN)",
@@ -107,7 +109,8 @@ def train(env: Environment, hp: Hyperparameters) -> None:
     run = devices.new_run(env, hp, sets[0].classes, METRICS)
     job = detection_job.prepare(run, sets, side_px)
     detection_job.fit(run, job, lambda: save_model(run, job))
-    report(run, sets[1])
+    if run.hosts.first:
+        report(run, sets[1])
 
 
 def read_data(env: Environment, hp: Hyperparameters) -> tuple[Dataset, Dataset]:
@@ -119,7 +122,7 @@ def read_data(env: Environment, hp: Hyperparameters) -> tuple[Dataset, Dataset]:
         manifest=hp.manifest,
         fraction=hp.validation_fraction,
         seed=hp.seed,
-        split_file=env.output_data_dir / "split.json",
+        split_file=Hosts.of(env).output(env) / "split.json",
         masks=False,
     )
     detection.check_classes(sets[0], hp.num_classes)
@@ -221,10 +224,11 @@ PROGRAM = Program(
         "pretrained": Channel(False, "one .safetensors, .pt or .pth file, or a model.tar.gz, to start from"),
     },
     verbs={
-        **verbs.table("ssd", load_model, train, evaluate),
+        **verbs.table("ssd", load_model, together(train), evaluate),
         "export": Verb(export, "ONNX or TorchScript for other runtimes", verbs.export_arguments),
     },
     aliases=names.OBJECT_DETECTION,
+    several_hosts=True,
     samples="steel",
     sample_settings={"epochs": "10", "img-size": "128", "batch-size": "16", "learning-rate": "0.002"},
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +56,7 @@ class Job:
 def prepare(run: Run[Hyperparameters], sets: tuple[Dataset, Dataset], side_px: int) -> Job:
     """The network with its starting weights and anchors, on the device, and what it sees of both sets."""
     hp = run.hp
-    _check_batches(hp, len(sets[0].samples))
+    _check_batches(run, len(sets[0].samples))
     source, state = weights.start(
         hp.pretrained, run.env, starter=None, published=lambda: backbones.published(hp.model, run.env.scratch_dir)
     )
@@ -154,11 +153,13 @@ def _known_anchors(metadata: dict[str, Any], side_px: int, path: Path) -> list[f
     return [float(size) * side_px / metadata["input_size"][0] for size in found]
 
 
-def _check_batches(hp: Hyperparameters, samples: int) -> None:
+def _check_batches(run: Run[Hyperparameters], samples: int) -> None:
     """SSDLite normalises over a batch what is one number an image by then: batches of one image cannot be."""
-    smallest = samples // math.ceil(samples / hp.batch_size)
+    hp, hosts = run.hp, run.hosts
+    smallest = samples // hosts.steps(samples, hp.batch_size) // len(hosts.names)
     if smallest < 2 and hp.model.startswith("ssdlite"):
+        shared = f" on {len(hosts.names)} hosts" if hosts.several else ""
         raise Refusal(
-            f"batch-size={hp.batch_size} makes a batch of one image out of {samples}, too few to learn from",
+            f"batch-size={hp.batch_size} makes a batch of one image out of {samples}{shared}, too few to learn from",
             "use batch-size=4, say, or add images",
         )

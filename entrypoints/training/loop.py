@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from optml.program import leave_if_stopped
+from optml.errors import Refusal
 from training import results, resume
 from training.averaging import SHARE, averaging
 from training.pace import Pace
@@ -73,6 +73,7 @@ class _State:
         self.epoch, self.updates, self.stale = 0, 0, 0
         self.best: tuple[float, ...] = (-math.inf,)
         self._decay, self._steps = averaging(batches, SHARE * hp.epochs), hp.epochs * batches
+        self._batches = batches
         self._peak = hp.learning_rate
 
     def step(self, loss: torch.Tensor) -> None:
@@ -104,41 +105,83 @@ class _State:
     def load(self, saved: Mapping[str, Any]) -> None:
         for name in ("network", "averaged", "optimizer"):
             getattr(self, name).load_state_dict(saved[name])
-        self.epoch, self.updates, self.stale = saved["epoch"], saved["updates"], saved["stale"]
+        self.epoch, self.stale = saved["epoch"], saved["stale"]
+        self.updates = self.epoch * self._batches  # of an epoch as it is now: there may be more hosts than before
         self.best = tuple(saved["best"])
+
+
+class _Learning(nn.Module):
+    """A work's `learn` as the pass of a module: what torch can share among hosts."""
+
+    def __init__(self, network: nn.Module, work: Work) -> None:
+        super().__init__()
+        self.network, self._work = network, work
+
+    def forward(self, rows: NDArray[np.int64], epoch: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        return self._work.learn(self.network, rows, epoch)
 
 
 def fit(run: Run[Looped], network: nn.Module, work: Work) -> None:
     """Train `network` until `epochs` are over or patience runs out, from the newest checkpoint if there is one.
 
-    Afterwards it holds the averaged weights of the best epoch. Raises Stopped at a batch boundary after a SIGTERM.
+    Afterwards it holds the averaged weights of the best epoch, on the first host of several. Raises Stopped at a batch
+    boundary after a SIGTERM.
     """
-    hp, pace = run.hp, Pace()
+    hp, hosts, pace = run.hp, run.hosts, Pace()
     run.folder.mkdir(parents=True, exist_ok=True)
-    state = _State(network, hp, math.ceil(work.samples / hp.batch_size))
-    if checkpoint := run.store.newest():
-        resume.restore(checkpoint, run, [run.folder / name for name in FILES])
-        state.load(torch.load(run.folder / "last.pt", map_location=run.compute.device, weights_only=True))
-        print(f"resuming after epoch {checkpoint.step} from {checkpoint.path.name}", flush=True)
-    if state.epoch >= hp.epochs:
-        print(f"all {hp.epochs} epochs are done already", flush=True)
+    state = _State(network, hp, hosts.steps(work.samples, hp.batch_size))
+    _start(run, state, work)
     try:
-        while state.epoch < hp.epochs and not (hp.patience and state.stale >= hp.patience):
-            leave_if_stopped()
-            pace.start_epoch()
-            _epoch(run, state, work, pace)
-        if state.epoch < hp.epochs:
+        with hosts.sharing(_Learning(network, work)) as learning:
+            while state.epoch < hp.epochs and not (hp.patience and state.stale >= hp.patience):
+                hosts.leave_if_stopped()
+                pace.start_epoch()
+                _epoch(run, state, work, learning, pace)
+        if state.epoch < hp.epochs and hosts.first:
             print(f"no better epoch in the last {state.stale}: stopping", flush=True)
     finally:
         if (run.folder / results.BEST).is_file():
             network.load_state_dict(load_file(run.folder / results.BEST))
 
 
-def _epoch(run: Run[Looped], state: _State, work: Work, pace: Pace) -> None:
-    means = _train(run, state, work, pace)
-    judged = work.judge(state.averaged)
+def _start(run: Run[Looped], state: _State, work: Work) -> None:
+    """The state of the newest checkpoint, if there is one; on other hosts than the first, that of the first."""
+
+    def saved() -> tuple[tuple[Any, ...], dict[str, Any]]:
+        _resume(run, state)
+        return (run.classes, work.samples), state.save()
+
+    if not run.hosts.several:
+        _resume(run, state)
+        return
+    data, start = run.hosts.agree(saved)
+    if data != (run.classes, work.samples):
+        raise Refusal(
+            f"{run.hosts.current} has {work.samples} training images of {', '.join(run.classes)}, and "
+            f"{run.hosts.names[0]} has {data[1]} of {', '.join(data[0])}",
+            "give every host the same data: S3DataDistributionType FullyReplicated",
+        )
+    if not run.hosts.first:
+        state.load(start)
+
+
+def _resume(run: Run[Looped], state: _State) -> None:
+    if checkpoint := run.store.newest():
+        resume.restore(checkpoint, run, [run.folder / name for name in FILES])
+        state.load(torch.load(run.folder / "last.pt", map_location=run.compute.device, weights_only=True))
+        print(f"resuming after epoch {checkpoint.step} from {checkpoint.path.name}", flush=True)
+    if state.epoch >= run.hp.epochs:
+        print(f"all {run.hp.epochs} epochs are done already", flush=True)
+
+
+def _epoch(run: Run[Looped], state: _State, work: Work, learning: nn.Module, pace: Pace) -> None:
+    means = _train(run, state, work, learning, pace)
+    judged = run.hosts.agree(lambda: work.judge(state.averaged))
     state.epoch += 1
-    if state.judge(judged.rank):
+    better = state.judge(judged.rank)
+    if not run.hosts.first:
+        return
+    if better:
         weights = {name: value.contiguous() for name, value in state.averaged.state_dict().items()}
         save_file(weights, run.folder / results.BEST)
     values = {f"train:{name}": value for name, value in means.items()} | judged.scores | judged.others
@@ -153,19 +196,19 @@ def _epoch(run: Run[Looped], state: _State, work: Work, pace: Pace) -> None:
     print(f"epoch {state.epoch}/{run.hp.epochs}: loss {means['loss']:.3f}, {said} ({pace.seconds():.1f} s)", flush=True)
 
 
-def _train(run: Run[Looped], state: _State, work: Work, pace: Pace) -> dict[str, float]:
+def _train(run: Run[Looped], state: _State, work: Work, learning: nn.Module, pace: Pace) -> dict[str, float]:
     """One pass over the training set; what is told of its batches, on average over the samples."""
     order = np.random.default_rng([run.hp.seed, state.epoch]).permutation(work.samples)
-    batches = np.array_split(order, math.ceil(len(order) / run.hp.batch_size))  # of equal size
-    torch.manual_seed(run.hp.seed * 1_000_003 + state.epoch)  # dropout
+    shares = run.hosts.shares(order, run.hp.batch_size)
+    torch.manual_seed(run.hp.seed * 1_000_003 + state.epoch + run.hosts.rank * 1_000_000_007)  # dropout
     state.network.train()
     totals: dict[str, float] = defaultdict(float)
-    for rows in batches:
-        leave_if_stopped()
-        loss, told = work.learn(state.network, rows, state.epoch)
-        state.step(loss)
+    for rows, weight in shares:
+        run.hosts.leave_if_stopped()
+        loss, told = learning(rows, state.epoch)
+        state.step(loss * weight)
         for name, value in told.items():
             totals[name] += float(value) * len(rows)
-        if pace.due():
-            print(f"epoch {state.epoch + 1}/{run.hp.epochs}: batch {pace.batches}/{len(batches)}", flush=True)
-    return {name: total / len(order) for name, total in totals.items()}
+        if pace.due() and run.hosts.first:
+            print(f"epoch {state.epoch + 1}/{run.hp.epochs}: batch {pace.batches}/{len(shares)}", flush=True)
+    return run.hosts.mean(totals, work.samples)

@@ -96,9 +96,11 @@ def kept(run: Run[Any], save: Callable[[], None]) -> Iterator[None]:
     except Stopped:
         if (run.folder / BEST).is_file():
             save()
-        stopped(run)
+        if run.hosts.first:
+            stopped(run)
         raise
-    save()
+    if run.hosts.first:
+        save()
 
 
 def stopped(run: Run[Any]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from optml.checkpoints import Store
 from optml.environment import Environment
 from optml.metrics import Registry
+from training.hosts import Hosts
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -54,6 +55,11 @@ class Run(Generic[H_co]):
     classes: tuple[str, ...]
     store: Store
     metrics: Registry
+
+    @property
+    def hosts(self) -> Hosts:
+        """Those that share the work."""
+        return Hosts.of(self.env)
 
     @property
     def folder(self) -> Path:

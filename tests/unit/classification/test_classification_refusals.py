@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -63,10 +62,3 @@ def test_wrong_data_is_refused_before_torch_is_imported(job: Job, folders: Path,
     assert "vision.classification" in imported
     assert not {"torch", "torchvision"} & imported
     assert "image train/stray.jpg lies in no class folder" in job.failure
-
-
-def test_several_hosts(job: Job) -> None:
-    job.configure(**TINY)
-    resources = {"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]}
-    (job.base / "input/config/resourceconfig.json").write_text(json.dumps(resources))
-    assert "classification trains on one host, and the job has 2" in job.refused()

@@ -14,6 +14,7 @@ from PIL import Image
 
 from tests.support import metric_lines
 from tests.support.job import Job, generated
+from tests.support.several import Several
 from tests.support.weights import fingerprint
 from tests.unit.ssd.conftest import TINY
 
@@ -162,3 +163,13 @@ def test_the_channels_and_names_of_the_built_in_algorithm(job: Job, tmp_path: Pa
 def test_what_is_refused(job: Job, hyperparameters: dict[str, str], said: str) -> None:
     job.configure(**(TINY | hyperparameters))
     assert said in job.refused()
+
+
+def test_two_hosts_train_one_detector(pytorch: Path, cookies: Path, tmp_path: Path) -> None:
+    pair = Several(tmp_path, pytorch, "ssd.py", cookies)
+    pair.configure(**(TINY | {"epochs": "1", "batch_size": "4"}))
+    first, other = pair.run()
+    assert "epoch 1/1: loss" in first.stdout
+    assert "#metric" not in other.stdout
+    assert pair.jobs[0].model("metadata.json").exists()
+    assert not any((pair.jobs[1].base / "model").iterdir())

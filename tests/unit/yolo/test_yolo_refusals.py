@@ -102,3 +102,10 @@ def test_a_channel_without_images(tmp_path: Path, pytorch: Path) -> None:
     folder.mkdir()
     (folder / "train.manifest").write_text("")
     assert "no images" in damaged_job(tmp_path, pytorch, folder).refused()
+
+
+def test_several_hosts(job: Job) -> None:
+    job.configure(**TINY)
+    resources = {"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]}
+    (job.base / "input/config/resourceconfig.json").write_text(json.dumps(resources))
+    assert "yolo trains on one host, and the job has 2" in job.refused()
