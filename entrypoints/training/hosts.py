@@ -134,9 +134,7 @@ class Hosts:
 
         on_gpu = next(learning.parameters()).is_cuda
         group = distributed.new_group(backend="nccl", timeout=STEPPING) if on_gpu else None
-        try:
-            # the statistics of batch normalisation are each host's own: the first host's are evaluated
-            yield DistributedDataParallel(learning, process_group=group, forward_sync_buffers=False, init_sync=False)
-        finally:
-            if group is not None:
-                distributed.destroy_process_group(group)
+        # the statistics of batch normalisation are each host's own: the first host's are evaluated
+        yield DistributedDataParallel(learning, process_group=group, forward_sync_buffers=False, init_sync=False)
+        if group is not None:  # not after an error, since a host that is gone would be waited for
+            distributed.destroy_process_group(group)

@@ -151,4 +151,5 @@ def _left_behind(hosts: Hosts, store: Store | None) -> BaseException:
     if stop_requested() or said.endswith(_STOPPED):
         print(f"stopping: {said}", file=sys.stderr, flush=True)
         return Stopped()
-    return SystemExit(f"{said}\n\nhint: see that host's log; the job goes on from its checkpoint when it is run again")
+    hint = "see that host's log; a job with the same CheckpointConfig goes on from the last epoch"
+    return SystemExit(f"{said}\n\nhint: {hint}")
