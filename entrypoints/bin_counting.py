@@ -72,8 +72,8 @@ class Hyperparameters:
     pretrained: str = field(
         "auto",
         choices=("auto", "starter", "channel", "imagenet", "none"),
-        help="starting weights; auto: the channel `pretrained`, else Drydock's starter of the model, else none; "
-        "imagenet: torchvision's, from the internet",
+        help="starting weights; auto: the channel `pretrained`, else Drydock's starter where the model has one, "
+        "else none; imagenet: torchvision's, from the internet",
     )
     validation_fraction: float = field(0.2, minimum=0.05, maximum=0.5, help="held out when there is no such channel")
     manifest: str = field("", help="list or annotation file inside the channel, when it holds several")

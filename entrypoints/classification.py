@@ -72,8 +72,8 @@ class Hyperparameters:
     pretrained: str = field(
         "auto",
         choices=("auto", "starter", "channel", "imagenet", "none"),
-        help="starting weights; auto: the channel `pretrained`, else Drydock's starter of the model, else none; "
-        "imagenet: torchvision's, from the internet",
+        help="starting weights; auto: the channel `pretrained`, else Drydock's starter where the model has one, "
+        "else none; imagenet: torchvision's, from the internet",
     )
     positive_class: str = field("", help="of two classes the one to find; default: the one not called normal")
     num_classes: int | None = field(None, minimum=2, help="checked against the data where it is given")

@@ -25,7 +25,7 @@ from optml.errors import Refusal
 from optml.hyperparameters import field
 from optml.metrics import Registry
 from optml.program import Channel, Program, Verb
-from training import names, results, resume, verbs, waiting
+from training import first, names, results, resume, verbs, waiting
 from training.hosts import Hosts
 from training.joining import together
 from training.run import Run
@@ -68,7 +68,7 @@ class Hyperparameters:
     anchors: str = field(
         "auto",
         choices=("auto", "fitted", "standard"),
-        help="sizes that boxes start from; auto: those of the starting weights, else fitted to the objects",
+        help="sizes that boxes start from; auto: those of weights that are given, else fitted to the objects",
     )
     frozen_stages: int = field(0, minimum=0, maximum=5, help="first stages of the backbone that are not trained")
     seed: int = field(0, minimum=0, help="of weights, split, order and augmentation")
@@ -77,8 +77,9 @@ class Hyperparameters:
     precision: str = field("auto", choices=("auto", "fp32", "bf16"), help="bf16 where the processor computes in it")
     pretrained: str = field(
         "auto",
-        choices=("auto", "channel", "coco", "none"),
-        help="starting weights; auto: the channel `pretrained`, else none; coco: torchvision's, from the internet",
+        choices=("auto", "starter", "channel", "coco", "none"),
+        help="starting weights; auto: the channel `pretrained`, else Drydock's starter where the model has one, "
+        "else none; coco: torchvision's, from the internet",
     )
     nms_threshold: float = field(0.45, unit="IoU from which the worse of two boxes is dropped", minimum=0, maximum=1)
     overlap_threshold: float = field(
@@ -103,11 +104,12 @@ def train(env: Environment, hp: Hyperparameters) -> None:
     """Read, split, train, keep the best epoch, choose the confidence, write the artefacts."""
     sets = read_data(env, hp)
     side_px = input_size(hp, sets[0])
+    own = first.shipped(hp.model, MODELS, hp.pretrained)
     waiting.asleep()
     from training import detection_job, devices  # torch takes seconds to import: wrong data is refused before
 
     run = devices.new_run(env, hp, sets[0].classes, METRICS)
-    job = detection_job.prepare(run, sets, side_px)
+    job = detection_job.prepare(run, sets, side_px, own)
     detection_job.fit(run, job, lambda: save_model(run, job))
     if run.hosts.first:
         report(run, sets[1])
@@ -230,7 +232,13 @@ PROGRAM = Program(
     aliases=names.OBJECT_DETECTION,
     several_hosts=True,
     samples="steel",
-    sample_settings={"epochs": "10", "img-size": "128", "batch-size": "16", "learning-rate": "0.002"},
+    sample_settings={
+        "epochs": "10",
+        "img-size": "128",
+        "batch-size": "16",
+        "learning-rate": "0.002",
+        "pretrained": "none",
+    },
 )
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from optml import artefact
 from optml.errors import Refusal
-from training import backbones, detectors, devices, loop, model_folder, results, weights
+from training import backbones, detectors, devices, first, loop, model_folder, results, ssd_head, starter, weights
 from training.detecting import Detecting, Detector
 from training.run import Run
 from training.scenes import Scenes
@@ -53,14 +53,21 @@ class Job:
     work: Detecting
 
 
-def prepare(run: Run[Hyperparameters], sets: tuple[Dataset, Dataset], side_px: int) -> Job:
-    """The network with its starting weights and anchors, on the device, and what it sees of both sets."""
+def prepare(run: Run[Hyperparameters], sets: tuple[Dataset, Dataset], side_px: int, shipped: Path | None = None) -> Job:
+    """The network with its starting weights and anchors, on the device, and what it sees of both sets.
+
+    `shipped` is the file of the starter that there is for the model.
+    """
     hp = run.hp
     _check_batches(run, len(sets[0].samples))
     source, state = weights.start(
-        hp.pretrained, run.env, starter=None, published=lambda: backbones.published(hp.model, run.env.scratch_dir)
+        hp.pretrained,
+        run.env,
+        starter=(lambda: _fitted(run, shipped, sets[0], side_px)) if shipped else None,
+        published=lambda: backbones.published(hp.model, run.env.scratch_dir),
     )
-    sizes = _anchors(run, sets[0], side_px, started=bool(state))
+    origin = first.origin(hp.pretrained, run.env, ships=shipped is not None)
+    sizes = _anchors(run, sets[0], side_px, given=origin not in {"none", "starter"})
     network = detectors.build(hp.model, len(run.classes), side_px, sizes, hp.nms_threshold)
     weights.load_some(network, source, state)
     network.to(run.compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -123,10 +130,24 @@ def load(folder: Path, metadata: dict[str, Any], device: str) -> Detector:
     return Detector(network, metadata, device)
 
 
-def _anchors(run: Run[Hyperparameters], train_set: Dataset, side_px: int, *, started: bool) -> list[float] | None:
-    """Sizes of anchors in pixels of the input; None for torchvision's own."""
+def _fitted(run: Run[Hyperparameters], shipped: Path, train_set: Dataset, side_px: int) -> weights.Start:
+    """The starter with a row for each class, which starts as the defect that resembles it most."""
+    sizes = _known_anchors(starter.header(shipped), side_px, shipped)
+
+    def build(classes: int) -> torch.nn.Module:
+        return detectors.build(run.hp.model, classes, side_px, sizes, run.hp.nms_threshold)
+
+    words, state = starter.fitted(shipped, build, train_set, side_px, ssd_head.ByClass, background=True)
+    return f"Drydock's starter {shipped.name} ({words})", state
+
+
+def _anchors(run: Run[Hyperparameters], train_set: Dataset, side_px: int, *, given: bool) -> list[float] | None:
+    """Sizes of anchors in pixels of the input; None for torchvision's own.
+
+    With weights that the user gave, theirs; the starter's objects may be of other sizes than those of the data.
+    """
     wanted = run.hp.anchors
-    if wanted == "auto" and started:
+    if wanted == "auto" and given:
         for folder in (run.env.channels.get("pretrained"), run.env.scratch_dir / "pretrained"):
             path = folder / artefact.METADATA if folder else None
             if path and path.is_file():

@@ -1,4 +1,7 @@
-"""A detector's class heads carried over to new classes: each starts as the known class that sees its objects best."""
+"""A detector's class heads carried over to new classes: each starts as the known class that sees its objects best.
+
+A tensor of such a head has a row for each class; an SSD's has, for each box at a place, one for the background before.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,14 @@ def class_tensors(build: Callable[[int], torch.nn.Module]) -> set[str]:
     return {name for name, tensor in one.items() if tensor.shape != two[name].shape}
 
 
-def with_rows(weights: State, names: set[str], rows: Sequence[int]) -> State:
-    """`weights` whose class tensors hold the given rows, in that order."""
-    return {name: tensor[list(rows)] if name in names else tensor for name, tensor in weights.items()}
+def with_rows(weights: State, names: set[str], rows: Sequence[int], group: int = 0) -> State:
+    """`weights` whose class tensors hold the given rows, in that order; of each `group` of rows, where they come so."""
+
+    def picked(tensor: torch.Tensor) -> torch.Tensor:
+        starts = range(0, len(tensor), group or len(tensor))
+        return tensor[[start + row for start in starts for row in rows]]
+
+    return {name: picked(tensor) if name in names else tensor for name, tensor in weights.items()}
 
 
 def closest_classes(model: torch.nn.Module, known: int, scenes: Iterable[Scene], classes: int) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 from torch.nn import functional
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.ssd import SSD
@@ -72,10 +73,29 @@ def decoded(network: SSD, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, 
     """Boxes (B, A, 4) in pixels of the input, the score (B, A) of the best class of each, and that class (B, A)."""
     offsets, logits, anchors = outputs(network, x)
     scores, labels = logits.softmax(2)[..., 1:].max(2)
+    return corners(network, offsets, anchors, (int(x.shape[-2]), int(x.shape[-1]))), scores, labels
+
+
+def corners(network: SSD, offsets: torch.Tensor, anchors: torch.Tensor, side: tuple[int, int]) -> torch.Tensor:
+    """Boxes (B, A, 4) xyxy in pixels of an input of (height, width), cut at its edges, of what `outputs` gives."""
     wx, wy, ww, wh = network.box_coder.weights
     size = anchors[:, 2:] - anchors[:, :2]
     centre = (anchors[:, :2] + anchors[:, 2:]) / 2 + offsets[..., :2] / offsets.new_tensor([wx, wy]) * size
     limit = network.box_coder.bbox_xform_clip
     half = (offsets[..., 2:] / offsets.new_tensor([ww, wh])).clamp(max=limit).exp() * size / 2
-    side = (int(x.shape[-2]), int(x.shape[-1]))
-    return clip_boxes_to_image(torch.cat([centre - half, centre + half], 2), side), scores, labels
+    cut: torch.Tensor = clip_boxes_to_image(torch.cat([centre - half, centre + half], 2), side)
+    return cut
+
+
+class ByClass(nn.Module):
+    """An SSD whose (1, 4 + classes, A) are boxes as centre and size, then the score of each class: as YOLO says it."""
+
+    def __init__(self, network: SSD) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        offsets, logits, anchors = outputs(self.network, x)
+        found = corners(self.network, offsets, anchors, (int(x.shape[-2]), int(x.shape[-1])))
+        low, high = found[..., :2], found[..., 2:]
+        return torch.cat([(low + high) / 2, high - low, logits.softmax(2)[..., 1:]], 2).transpose(1, 2)

@@ -1,10 +1,14 @@
-"""Starter weights that ship with Drydock, fitted to the classes of a data set."""
+"""Starter weights that ship with Drydock, fitted to the classes of a data set.
+
+The header of their files says `classes` and, of a detector of torchvision, `input_size` and `anchors`.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -15,19 +19,31 @@ from vision import boxes, images, transforms
 from vision.record import Dataset
 
 
-def fitted(path: Path, build: Callable[[int], torch.nn.Module], dataset: Dataset, side_px: int) -> tuple[str, State]:
+def header(path: Path) -> dict[str, Any]:
+    """What a starter says of itself."""
+    with safe_open(path, "pt") as file:
+        said = file.metadata()
+    return {name: value if name == "architecture" else json.loads(value) for name, value in said.items()}
+
+
+def fitted(
+    path: Path, build: Callable[[int], torch.nn.Module], dataset: Dataset, side_px: int,
+    seen_by: Callable[[torch.nn.Module], torch.nn.Module] = lambda model: model, *, background: bool = False,
+) -> tuple[str, State]:  # fmt: skip
     """The starter's tensors with a row for each class of `dataset`, and which defect each class starts as, in words.
 
-    `build(count)` makes the starter's model for a number of classes; images are looked at as squares of `side_px`.
+    `build(count)` makes the starter's model for a number of classes; `seen_by` what answers as YOLO of it; images are
+    looked at as squares of `side_px`. With `background` its class tensors are an SSD's.
     """
     state = weights.read(path)
-    with safe_open(path, "pt") as file:
-        known = json.loads(file.metadata()["classes"])
+    known = header(path)["classes"]
     model = build(len(known))
     model.load_state_dict(state)
-    closest = heads.closest_classes(model.float().eval(), len(known), _scenes(dataset, side_px), len(dataset.classes))
+    sight = seen_by(model.float().eval())
+    closest = heads.closest_classes(sight, len(known), _scenes(dataset, side_px), len(dataset.classes))
     words = ", ".join(f"{name} as {known[row]}" for name, row in zip(dataset.classes, closest, strict=True))
-    return words, heads.with_rows(state, heads.class_tensors(build), closest)
+    rows, group = ([0, *(row + 1 for row in closest)], len(known) + 1) if background else (closest, 0)
+    return words, heads.with_rows(state, heads.class_tensors(build), rows, group)
 
 
 def headless(path: Path, network: torch.nn.Module) -> tuple[str, State]:

@@ -48,7 +48,7 @@ def scene(seed: int, size: int = 320) -> tuple[NDArray[np.uint8], list[tuple[int
             _inlay(rng, image, part)
     count = 0 if rng.random() < 0.15 else int(rng.integers(1, 5))
     kinds = BREAKS if inlaid else DEFECTS
-    found = [_add_defect(rng, image, background, parts, kinds) for _ in range(count)]
+    found = [add_defect(rng, image, background, parts, kinds) for _ in range(count)]
     defects = [defect for defect in found if defect is not None]
     for index, (_, mask) in enumerate(defects):
         for _, later in defects[index + 1 :]:
@@ -101,9 +101,10 @@ def _scene_seed(seed: int, index: int) -> int:
     return seed * 1_000_003 + index
 
 
-def _add_defect(
+def add_defect(
     rng: Random, image: Array, background: Array, parts: list[Mask], kinds: Sequence[tuple[str, Draw]]
 ) -> tuple[int, Mask] | None:
+    """Draw one of the kinds on one of the parts (in place): class id and mask; None where there is no room for it."""
     size = image.shape[0]
     region = parts[rng.integers(len(parts))] if parts else np.ones((size, size), np.bool_)
     if region.sum() < 900:

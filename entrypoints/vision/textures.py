@@ -39,9 +39,9 @@ def colour(rng: Random, low: float = 0.15, high: float = 0.9) -> Array:
     return np.clip(grey + rng.normal(0, rng.choice([0.02, 0.08, 0.2]), 3), 0, 1).astype(np.float32)
 
 
-def texture(rng: Random, size: int) -> Array:
-    """One of many surfaces `(size, size, 3)`: metal, wood, cloth, stone, plastic, tiles."""
-    pattern = PATTERNS[rng.integers(len(PATTERNS))](rng, size)
+def texture(rng: Random, size: int, draw: Callable[[Random, int], Array] | None = None) -> Array:
+    """One of many surfaces `(size, size, 3)`, or the one that `draw` draws: metal, wood, cloth, stone, tiles."""
+    pattern = (draw or PATTERNS[rng.integers(len(PATTERNS))])(rng, size)
     contrast = rng.uniform(0.03, 0.35)
     first = colour(rng)
     second = np.clip(first + rng.normal(0, 0.15, 3), 0, 1).astype(np.float32)

@@ -131,6 +131,30 @@ def test_an_efficientnet_that_has_learnt_nothing_guesses(pytorch: Path) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
+HEADLESS = """
+import json, sys
+from pathlib import Path
+from safetensors.torch import save_file
+from starter import write
+from training import backbones, starter
+folder = Path(sys.argv[1])
+for name in ("efficientnet_b0", "resnet18"):
+    network = backbones.build(name, 2)
+    save_file(network.state_dict(), folder / "model.safetensors")
+    (folder / "metadata.json").write_text(json.dumps({"architecture": name, "classes": ["crack", "hole"]}))
+    write(folder, folder / "starter.safetensors")
+    said, state = starter.headless(folder / "starter.safetensors", backbones.build(name, 2))
+    head = {"classifier.1.weight", "classifier.1.bias"} if name == "efficientnet_b0" else {"fc.weight", "fc.bias"}
+    assert network.state_dict().keys() - state.keys() == head, (said, network.state_dict().keys() - state.keys())
+"""
+
+
+def test_a_starter_leaves_the_head_as_it_is_even_for_as_many_classes(pytorch: Path, tmp_path: Path) -> None:
+    environ = os.environ | {"PYTHONPATH": str(ENTRYPOINTS)}
+    ran = subprocess.run([pytorch, "-c", HEADLESS, tmp_path], capture_output=True, text=True, env=environ, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_three_classes_of_images_of_every_mode_by_the_names_of_the_built_in_algorithm(
     job: Job, folders: Path, tmp_path: Path
 ) -> None:

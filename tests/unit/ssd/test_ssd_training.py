@@ -39,6 +39,11 @@ def test_artefacts_are_complete(trained: tuple[Job, str]) -> None:
     assert not job.failure
 
 
+def test_training_starts_from_every_tensor_of_the_starter(trained: tuple[Job, str]) -> None:
+    _, output = trained
+    assert re.search(r"starting from Drydock's starter \S+ \(cracked as \w+\): (\d+) of \1 tensors", output), output
+
+
 def test_the_numbers_agree_with_each_other(trained: tuple[Job, str]) -> None:
     job, _ = trained
     best = json.loads(job.output("metrics.json").read_text())["best"]

@@ -158,6 +158,48 @@ def test_every_model_learns_from_images_with_and_without_objects(pytorch: Path, 
     assert "box_loss" in ran.stdout
 
 
+CARRIED = """
+import json, sys, torch
+from pathlib import Path
+from safetensors.torch import save_file
+from starter import write
+from training import detectors, ssd_head, starter
+from vision import formats
+torch.manual_seed(0)
+folder, out = Path(sys.argv[1]), Path(sys.argv[2])
+sizes = [10.0, 15.0, 20.0, 30.0, 40.0, 60.0]
+def build(classes):
+    return detectors.build("ssdlite320_mobilenet_v3_large", classes, 64, sizes, 0.45)
+old = build(3)
+with torch.no_grad():
+    for level in old.head.classification_head.module_list:
+        level[1].bias.view(6, 4)[:] = torch.tensor([0.0, -5, 3, 5])
+save_file(old.state_dict(), folder / "model.safetensors")
+said = {"architecture": "ssd", "classes": ["crack", "hole", "dent"], "input_size": [64, 64], "anchors": sizes}
+(folder / "metadata.json").write_text(json.dumps(said))
+write(folder, out)
+assert {"architecture", "classes", "input_size", "anchors"} == starter.header(out).keys()
+data = formats.load(Path(sys.argv[3]), "", "train")
+words, state = starter.fitted(out, build, data, 64, ssd_head.ByClass, background=True)
+new = build(1)
+new.load_state_dict(state)
+x = torch.rand(1, 3, 64, 64)
+with torch.inference_mode():
+    before, after = (ssd_head.outputs(one.eval(), x)[1] for one in (old, new))
+row = 1 + said["classes"].index(words.removeprefix("cracked as "))
+assert torch.allclose(before[..., [0, row]], after, atol=0.02), (before[0, 0], after[0, 0])
+"""
+
+
+def test_a_starter_is_carried_over_with_the_background_and_one_of_its_classes(
+    pytorch: Path, cookies: Path, tmp_path: Path
+) -> None:
+    environ = os.environ | {"PYTHONPATH": str(ENTRYPOINTS)}
+    command = [pytorch, "-c", CARRIED, tmp_path, tmp_path / "starter.safetensors", cookies]
+    ran = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_two_stages_are_not_exported(low: Job, pytorch: Path, tmp_path: Path) -> None:
     code = (
         "import json, sys; from pathlib import Path; from safetensors.torch import save_file; from training import "
