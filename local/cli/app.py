@@ -72,11 +72,16 @@ def main(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        message = failures.explained(error)
+        message = failures.explained(error, in_aws=_speaks_to_aws(arguments))
         if message is None:
             raise
         say_error(*message)
         return FAILED
+
+
+def _speaks_to_aws(arguments: Sequence[str]) -> bool:
+    """Whether a command asks an account; else it asks the emulator."""
+    return "--aws" in arguments or [*arguments[:1]] in (["aws"], ["push"])
 
 
 def _usage_hint(arguments: Sequence[str]) -> str:

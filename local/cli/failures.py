@@ -8,6 +8,7 @@ LONGEST_MESSAGE = 600
 RENEW = "aws sso login, or whatever renews your keys; aws sts get-caller-identity shows whether they are good"
 CHOOSE = "export AWS_PROFILE=NAME, aws sso login, or aws configure"
 ASK = "ask the account's administrator for the action that the message names, or use another AWS_PROFILE"
+REACH = "check the network, its proxy, AWS_REGION and AWS_ENDPOINT_URL"
 HINTS = {
     "ResourceInUse": "choose another --name, or leave --name out",
     "ValidationException": "correct the value that the message names, or ask for --help",
@@ -21,17 +22,23 @@ HINTS = {
 """What to type after an error that the endpoint answered with, by its code."""
 
 
-def explained(error: Exception) -> tuple[str, str] | None:
-    """Message and hint: AWS's own code and wording if it answered, or would have; None for an error of ours."""
+def explained(error: BaseException, in_aws: bool) -> tuple[str, str] | None:
+    """Message and hint: AWS's own code and wording if it answered, or would have; None for an error of ours.
+
+    ``in_aws`` says whom the command spoke to: an account, or the emulator.
+    """
+    from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
+    if isinstance(error, Boto3Error):  # of a file's transfer, about the error of one request
+        error = getattr(error, "last_exception", None) or error.__cause__ or error.__context__ or error
     if isinstance(error, ClientError):
         return _answer(*(str(error.response["Error"].get(key, "")) for key in ("Code", "Message")))
     if isinstance(error, ServiceError):
         return _answer(error.code, error.message)
     if isinstance(error, JobError):
         return str(error).partition(": ")[2] or str(error), ""
-    return _unasked(error) if isinstance(error, BotoCoreError) else None
+    return _unasked(error, in_aws) if isinstance(error, BotoCoreError) else None
 
 
 def _answer(code: str, message: str) -> tuple[str, str]:
@@ -40,14 +47,15 @@ def _answer(code: str, message: str) -> tuple[str, str]:
     return f"{code}: {message}", HINTS.get(code, "")
 
 
-def _unasked(error: Exception) -> tuple[str, str] | None:
+def _unasked(error: BaseException, in_aws: bool) -> tuple[str, str] | None:
     """Of a question that was never answered: no network, no credentials."""
     from botocore import exceptions as boto
 
-    if isinstance(error, boto.HTTPClientError) and "amazonaws" not in str(error):
-        return f"the emulator stopped answering: {error}", "drydock up"
+    silent = ("AWS does not answer: {}", REACH) if in_aws else ("the emulator stopped answering: {}", "drydock up")
     known = {
-        boto.HTTPClientError: ("AWS does not answer: {}", "check the network, its proxy and AWS_REGION"),
+        boto.HTTPClientError: silent,
+        boto.ConnectionError: silent,
+        boto.InvalidRegionError: ("{}", "export AWS_REGION=eu-west-1, or another"),
         boto.SSOError: ("the AWS SSO session is not valid: {}", "aws sso login"),
         boto.TokenRetrievalError: ("the AWS SSO session is not valid: {}", "aws sso login"),
         boto.ProfileNotFound: ("{}", "aws configure list-profiles; export AWS_PROFILE=NAME"),

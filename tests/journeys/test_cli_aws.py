@@ -15,8 +15,11 @@ from typing import Any
 
 import boto3
 import pytest
+from boto3.exceptions import S3UploadFailedError
+from botocore.exceptions import ClientError
 
 from local.aws.repository import IMAGES
+from local.cli import failures
 from local.neighbours import Forwarder
 from tests.support import account as accounts
 from tests.support.account import NUMBER, Moto
@@ -354,6 +357,7 @@ def test_what_is_missing_is_told_with_the_command_that_makes_it(
         ({"AWS_REGION": "eu-west-1"}, "error: no AWS credentials were found", "aws sso login"),
         ({"AWS_PROFILE": "nobody"}, "error: The config profile (nobody) could not be found", "export AWS_PROFILE"),
         ({"AWS_PROFILE": "sso"}, "error: the AWS SSO session is not valid", "aws sso login"),
+        ({"AWS_REGION": "eu west"}, "error: Provided region_name 'eu west'", "export AWS_REGION=eu-west-1"),
     ],
 )
 @pytest.mark.parametrize("command", [("aws", "setup"), ("aws", "clean"), ("train", "yolo", "--aws"), ("jobs", "--aws")])
@@ -389,6 +393,33 @@ def test_credentials_that_aws_refuses_are_one_error_in_its_words(drydock: Drydoc
     assert refused.code == 1
     assert refused.err.startswith(f"error: {code}: said by AWS\n\nhint: ")
     assert hint in refused.err
+
+
+GONE = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+PROXY_GONE = {"AWS_ENDPOINT_URL": "https://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""}
+
+
+@pytest.mark.parametrize(
+    ("command", "environ"), [(("aws", "setup"), GONE), (("jobs", "--aws"), GONE), (("aws", "clean"), PROXY_GONE)]
+)
+def test_an_account_that_does_not_answer_is_one_error(
+    drydock: Drydock, command: tuple[str, ...], environ: dict[str, str]
+) -> None:
+    keys = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+    refused = drydock(*command, **keys | {"AWS_MAX_ATTEMPTS": "1"} | environ)
+
+    assert refused.code == 1
+    assert refused.err.startswith("error: AWS does not answer: "), refused.err
+    assert "AWS_REGION" in refused.err.partition("\n\nhint: ")[2]
+
+
+def test_a_file_that_aws_refuses_is_one_error_in_its_words() -> None:
+    said = ClientError({"Error": {"Code": "AccessDenied", "Message": "said by AWS"}}, "PutObject")
+    told = S3UploadFailedError("Failed to upload a to b")
+    told.__context__ = said  # as boto3's upload_file raises it
+
+    assert failures.explained(told, in_aws=True) == ("AccessDenied: said by AWS", failures.ASK)
 
 
 @contextmanager

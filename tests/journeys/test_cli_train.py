@@ -236,6 +236,19 @@ def test_a_job_of_a_killed_emulator_is_resumed_at_once_from_its_newest_checkpoin
         drydock("down")
 
 
+def test_a_job_whose_emulator_is_killed_while_it_is_followed_is_one_error(tmp_path: Path) -> None:
+    drydock = Drydock(tmp_path)
+    emulator = drydock("up", "--port", "0", "--programs", str(PROGRAMS), "--json").json["pid"]
+    with drydock.start("train", "patient", "--name", "cut-off") as process:
+        _wait_for(process, "Training")
+        os.kill(emulator, signal.SIGKILL)
+        _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert "error: the emulator stopped answering: " in err
+    assert err.endswith("\n\nhint: drydock up\n"), err
+
+
 def test_a_resumed_job_is_the_first_request_again_but_for_what_is_given(drydock: Drydock) -> None:
     sagemaker = _client(drydock, "sagemaker")
     _client(drydock, "s3").create_bucket(Bucket="first-1")
