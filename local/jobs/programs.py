@@ -15,6 +15,7 @@ from local.errors import ValidationException
 from local.installer import SetUpError
 from local.jobs import frameworks
 from local.jobs.backend import Wanted
+from local.jobs.job import JobError
 from local.jobs.launchers import TORCHRUN
 
 BUILD = r"-(?:\d+(?:\.\d+)+-[0-9a-f]{7,40}|[0-9a-f]{12})"
@@ -50,28 +51,23 @@ OF_TENSORFLOW = ("train-tf-cpu", "train-tf-gpu")
 
 
 class ProgramTable:
-    """The programs of all program folders, by name."""
+    """The programs of all program folders, by name; read again when a ``programs.json`` has changed."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         """Read ``programs.json`` of each folder; ValueError names the file and what is wrong with it."""
-        self._programs: dict[str, Program] = {}
-        for folder in folders:
-            for program in _read(folder):
-                if program.name == SCRIPT.name:
-                    raise ValueError(
-                        f"{folder}: no program can be called {program.name!r}; it means users' own scripts"
-                    )
-                known = self._programs.setdefault(program.name, program)
-                if known.file != program.file:
-                    raise ValueError(f"program {program.name!r} is in both {known.file.parent} and {folder}")
+        self._folders = folders
+        self._seen, self._read = _stamps(folders), _read_all(folders)
 
     def images(self) -> list[str]:
         """Every image name that ``resolve`` accepts, without a registry."""
-        return sorted(f"drydock/{image}:{p.name}" for p in (*self._programs.values(), SCRIPT) for image in p.images)
+        return sorted(f"drydock/{image}:{p.name}" for p in (*self._programs().values(), SCRIPT) for image in p.images)
 
     def named(self, name: str) -> Program:
-        """The program of that name, which ``resolve`` has found."""
-        return SCRIPT if name == SCRIPT.name else self._programs[name]
+        """The program of that name, which ``resolve`` has found; JobError if it has been removed since."""
+        program = SCRIPT if name == SCRIPT.name else self._read.get(name)
+        if program is None:
+            raise JobError(f"ClientError: The program {name} has been removed since the job was made")
+        return program
 
     def resolve(self, wanted: Wanted) -> Program:
         """The program that runs; ValidationException with the names that are known, or with what stands in its way."""
@@ -108,8 +104,19 @@ class ProgramTable:
             )
 
     def _of_image(self, image: str, tag: str) -> Program | None:
-        program = SCRIPT if tag == SCRIPT.name else self._programs.get(tag)
+        program = SCRIPT if tag == SCRIPT.name else self._programs().get(tag)
         return program if program and image in program.images else None
+
+    def _programs(self) -> Mapping[str, Program]:
+        """As the folders have them now; ValidationException if they cannot be read any more."""
+        stamps = _stamps(self._folders)
+        if stamps != self._seen:
+            try:
+                self._read = _read_all(self._folders)
+            except ValueError as error:
+                raise ValidationException(f"The programs have changed since the emulator started: {error}") from None
+            self._seen = stamps
+        return self._read
 
 
 def is_ours(image: str) -> bool:
@@ -143,6 +150,32 @@ def _check_scripts() -> None:
             "Hyperparameter sagemaker_program names a script of your own, and the environment it would run in "
             f"({SCRIPT.environment}) cannot be made: {error.message}. To mend it: {error.hint}; or {CONTAINERS}"
         ) from None
+
+
+def _stamps(folders: Sequence[Path]) -> list[tuple[int, ...] | None]:
+    """What tells each folder's ``programs.json`` from a changed one; None for one that is not there."""
+    found: list[tuple[int, ...] | None] = []
+    for folder in folders:
+        try:
+            status = (folder / "programs.json").stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+    return found
+
+
+def _read_all(folders: Sequence[Path]) -> dict[str, Program]:
+    """The programs of all folders, by name; ValueError for two of one name, or for what ``_read`` cannot read."""
+    programs: dict[str, Program] = {}
+    for folder in folders:
+        for program in _read(folder):
+            if program.name == SCRIPT.name:
+                raise ValueError(f"{folder}: no program can be called {program.name!r}; it means users' own scripts")
+            known = programs.setdefault(program.name, program)
+            if known.file != program.file:
+                raise ValueError(f"program {program.name!r} is in both {known.file.parent} and {folder}")
+    return programs
 
 
 def _read(folder: Path) -> list[Program]:

@@ -22,12 +22,13 @@ REGISTRY = f"test-{os.getpid()}.invalid"
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A copy of the checkout with two programs of its own."""
+    """A copy of the checkout with two programs of its own, made while its emulator is up."""
     try:
         environments.ensure("emulator")
     except SetUpError as error:
         pytest.skip(f"the emulator's environment cannot be made here: {error.message}")
     copied = checkouts.copy(tmp_path_factory.mktemp("clone") / "drydock")
+    copied.shell("./drydock up --port 0")
     copied.shell(f"./drydock new-program {SHORT}; ./drydock new-program {LONG} --environment pytorch")
     yield copied
     copied.shell("./drydock down")

@@ -6,6 +6,7 @@ import pytest
 
 from local.errors import ValidationException
 from local.jobs.backend import Wanted
+from local.jobs.job import JobError
 from local.jobs.programs import ProgramTable
 
 
@@ -118,6 +119,29 @@ def test_a_folder_may_be_named_twice_but_a_program_may_not(tmp_path):
     assert ProgramTable([one, one]).images()
     with pytest.raises(ValueError, match="'same' is in both"):
         ProgramTable([one, folder(tmp_path / "b", "same")])
+
+
+def test_programs_that_are_added_or_removed_later_are_seen(tmp_path):
+    table = ProgramTable([folder(tmp_path, "one")])
+    folder(tmp_path, "one", "two")
+    assert table.resolve(Wanted("drydock/train-cpu:two")).name == "two"
+    assert table.named("two").file == tmp_path / "two.py"
+    folder(tmp_path, "one")
+    with pytest.raises(ValidationException, match="cannot be run here"):
+        table.resolve(Wanted("drydock/train-cpu:two"))
+    with pytest.raises(JobError, match="program two has been removed"):
+        table.named("two")
+
+
+def test_a_table_that_is_broken_later_is_refused_until_it_is_mended(tmp_path):
+    table = ProgramTable([folder(tmp_path, "one")])
+    (tmp_path / "programs.json").write_text("{")
+    for _ in range(2):
+        with pytest.raises(ValidationException, match="have changed since the emulator started: "):
+            table.resolve(Wanted("drydock/train-cpu:one"))
+    assert table.named("one").name == "one"
+    folder(tmp_path, "one")
+    assert table.resolve(Wanted("drydock/train-cpu:one")).name == "one"
 
 
 @pytest.mark.parametrize(
