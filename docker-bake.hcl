@@ -119,7 +119,7 @@ target "train" {
   dockerfile = "containers/train/Dockerfile"
   target     = regex("[cg]pu", tag)
   contexts   = { packages = "target:${STACKS[split(":", tag)[0]]}" }
-  args       = { PROGRAM = trimsuffix(split(":", tag)[1], "script") }
+  args       = { PROGRAM = split(":", tag)[1] == "script" ? "" : split(":", tag)[1] }
   tags       = ["${REGISTRY}/${tag}"]
   labels = {
     "org.opencontainers.image.title"                           = "${REGISTRY}/${tag}"
