@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,10 @@ BUILDX_AT_LEAST = (0, 11)
 """The first with `matrix`."""
 NEEDED_GB = {"pytorch": 14, "pytorch-cpu": 4, "tensorflow-cpu": 5, "tensorflow-gpu": 13, "local": 2}
 """Free space that a stack takes when it is built for the first time: layers and the installer's cache; 1 for others."""
+CHANGED_GB = 10
+"""The same when a lock has changed since and the installer's cache is there."""
+UNITS = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
+"""Bytes; as `docker buildx du` writes them."""
 INSTALL = "on Debian 12: sudo .ci/engine; elsewhere: install Docker Engine with buildx, and start it"
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
@@ -129,18 +134,32 @@ def read_plan(wanted: Sequence[str], environ: Mapping[str, str]) -> dict[str, An
 
 
 def check_disk(plan: Mapping[str, Any]) -> None:
-    """Room for what is not built yet, where the engine keeps its layers."""
-    absent = {stack(name, target) for name, target in plan.items() if not all(map(is_built, target.get("tags", [])))}
-    needed_gb = sum(NEEDED_GB.get(name, 1) for name in absent)
+    """Room for what is not built yet, where the engine keeps its layers.
+
+    That an image is there does not mean that its layers need not be built again, so what the build cache lacks of
+    those counts too, and there is always room for one changed lock.
+    """
+    tags = {name: target["tags"] for name, target in plan.items() if target.get("tags")}
+    stacks = {stack(name, plan[name]) for name in tags}
+    absent = {stack(name, plan[name]) for name in tags if not all(map(is_built, tags[name]))}
+    all_gb, absent_gb = (sum(NEEDED_GB.get(name, 1) for name in names) for names in (stacks, absent))
+    lost_gb = all_gb - absent_gb - cached_gb()
+    needed_gb = max(absent_gb + max(lost_gb, 0), min(CHANGED_GB, all_gb))
     root = Path(reply("docker", "info", "--format", "{{.DockerRootDir}}") or "/")
     if not root.exists():
         return  # the engine is on another machine
     free_gb = shutil.disk_usage(root).free / 1e9
     if free_gb < needed_gb:
         raise CannotBuildError(
-            f"{free_gb:.0f} GB free, {needed_gb} GB needed ({root})",
+            f"{free_gb:.0f} GB free, {needed_gb:.0f} GB needed ({root})",
             "free some space: docker system df shows what images and caches take, docker builder prune drops caches",
         )
+
+
+def cached_gb() -> float:
+    """What the builder's cache holds; 0 for a builder that does not say."""
+    total = re.search(r"^Total:\s*([\d.]+)([kMGT]?B)$", reply("docker", "buildx", "du") or "", re.MULTILINE)
+    return float(total[1]) * UNITS[total[2]] / 1e9 if total else 0
 
 
 def choose_base(plan: Mapping[str, Any]) -> dict[str, str]:

@@ -25,6 +25,7 @@ def engine(tmp_path: Path) -> Path:
     docker.write_text(f"""#!/bin/sh
 [ "$4" = train-cpu-yola ] && exit 1
 [ "$2" = bake ] && set -- bake
+[ "$2" = du ] && set -- du
 [ -f "{tmp_path}/$1" ] && cat "{tmp_path}/$1"
 """)
     docker.chmod(0o755)
@@ -78,5 +79,17 @@ def test_a_jetpack_that_is_too_old(engine: Path) -> None:
 def test_a_disk_too_small(engine: Path) -> None:
     (engine / "info").write_text("/proc\n")
     error, hint = refusal(build(engine, "train-cpu-yolo"))
-    assert "GB needed (/proc)" in error
+    assert error.endswith("0 GB free, 14 GB needed (/proc)")
     assert "docker system df" in hint
+
+
+@pytest.mark.parametrize(
+    ("cache", "needed_gb"),
+    [("Total:\t\t0B\n", 14), ("Reclaimable:\t9GB\nTotal:\t\t32.08GB\n", 10), ("Total:\t\t2500MB\n", 12)],
+    ids=["pruned", "full", "pruned in part"],
+)
+def test_an_image_that_is_there_needs_room_for_what_its_cache_lacks(engine: Path, cache: str, needed_gb: int) -> None:
+    (engine / "info").write_text("/proc\n")
+    (engine / "image").write_text("sha256:0\n")
+    (engine / "du").write_text(cache)
+    assert refusal(build(engine, "train-cpu-yolo"))[0].endswith(f"0 GB free, {needed_gb} GB needed (/proc)")
