@@ -22,6 +22,10 @@ from containers import rootfs, torch_cpu
 from local.installer import system_ca_bundle
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+SOURCES = ("LICENSE", "containers", "docker-bake.hcl", "drydock", "entrypoints", "local")
+"""What images are built of: the bake file and what .dockerignore lets through."""
+DIRTY = "-dirty"
+"""Behind the revision of an image of uncommitted changes, as git writes it."""
 ENGINE_AT_LEAST = (23, 0)
 BUILDX_AT_LEAST = (0, 11)
 """The first with `matrix`."""
@@ -74,16 +78,25 @@ def build(wanted: list[str]) -> int:
 
 def choices() -> dict[str, str]:
     """The bake file's variables, as this machine and this checkout have them."""
-    revision, committed = git("rev-parse", "HEAD"), git("log", "-1", "--format=%ct")
+    committed = git(CHECKOUT, "log", "-1", "--format=%ct")
     bundle = os.environ.get("SSL_CERT_FILE") or system_ca_bundle() or ""
     return {
         "CA_BUNDLE": bundle,
         "PROGRAMS": " ".join(program_tags()),
-        "REVISION": revision,
+        "REVISION": revision(CHECKOUT),
         "SOURCE_DATE_EPOCH": committed or "0",
         "BUILDX_BUILDER": os.environ.get("BUILDX_BUILDER", "default"),
         "BUILDX_BAKE_ENTITLEMENTS_FS": "0",  # from 0.20 on it would refuse the bundle, which is outside the checkout
     }
+
+
+def revision(checkout: Path) -> str:
+    """The commit that images are built of, with `-dirty` behind it if what they hold has uncommitted changes; empty
+    without a repository.
+    """
+    commit = git(checkout, "rev-parse", "HEAD")
+    changed = commit and git(checkout, "status", "--porcelain", "--", *SOURCES)
+    return f"{commit}{DIRTY}" if changed else commit
 
 
 def program_tags(table: Path = CHECKOUT / "entrypoints/programs.json") -> list[str]:
@@ -212,8 +225,8 @@ def version_of(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else ()
 
 
-def git(*arguments: str) -> str:
-    return reply("git", "-C", str(CHECKOUT), *arguments) or ""
+def git(checkout: Path, *arguments: str) -> str:
+    return reply("git", "-C", str(checkout), *arguments) or ""
 
 
 def reply(*command: str) -> str | None:

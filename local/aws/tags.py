@@ -17,6 +17,9 @@ from local.jobs.programs import BUILD
 
 TITLE, VERSION, REVISION = (f"org.opencontainers.image.{name}" for name in ("title", "version", "revision"))
 
+DIRTY = "-dirty"
+"""Behind the revision of an image that was built from uncommitted changes."""
+
 
 def split(image: str) -> tuple[str, str]:
     """Name and tag of an image, ``latest`` if it has none."""
@@ -31,11 +34,20 @@ def repository_name(image: str) -> str:
 
 
 def build_tag(image: str, found: Mapping[str, Any]) -> str:
-    """The tag of this very build, from what the engine says of the image."""
+    """The tag of this very build, from what the engine says of the image.
+
+    Raises Refusal for one of uncommitted changes, whose tag would be that of the commit.
+    """
     labels = found["Config"].get("Labels") or {}
     title, version, revision = (labels.get(name) for name in (TITLE, VERSION, REVISION))
     inherited = title and title != image and title.startswith(PREFIX)
     named = version and revision and not inherited
+    if named and str(revision).endswith(DIRTY):
+        raise Refusal(
+            f"the image {image} was built from uncommitted changes to commit {str(revision)[:7]}",
+            "commit what you changed, make images, then push: the revision makes its tag",
+            FAILED,
+        )
     build = f"{version}-{str(revision)[:7]}" if named else found["Id"].removeprefix("sha256:")[:12]
     return f"{split(image)[1]}-{build}"
 

@@ -29,7 +29,7 @@ def test_starts_in_exec_form_and_says_what_it_is(train_image: Any) -> None:
     assert config["Cmd"] == ["train"]
     assert config["User"] == ""  # AWS runs it as root; any other user works too
     assert config["Labels"]["org.opencontainers.image.title"] in train_image.tags
-    assert re.fullmatch(r"[0-9a-f]{40}", config["Labels"]["org.opencontainers.image.revision"])
+    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", config["Labels"]["org.opencontainers.image.revision"])
 
 
 def test_train_and_serve_are_ours(engine: Any, train_image: Any) -> None:

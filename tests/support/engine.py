@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from containers import build
+from containers.build import DIRTY
 from tests.support.emulator import ROOT
 
 REVISION = "org.opencontainers.image.revision"
@@ -42,17 +44,24 @@ def image(client: Any, name: str) -> Any:
 
 
 def changed_since(revision: str, sources: tuple[str, ...], checkout: Path = ROOT) -> str | None:
-    """What tells an image of a commit from one of HEAD, in words; None if nothing does or this is no repository."""
+    """What tells an image of a commit from one of HEAD, in words; None if nothing does or this is no repository.
+
+    One of uncommitted changes is taken for one of those that are there.
+    """
     head = _git(checkout, "rev-parse", "HEAD")
+    base = revision.removesuffix(DIRTY)
     if head is None or revision == head:
         return None
-    commit = f"commit {revision[:7]}" if revision else "no commit"
-    if not revision or _git(checkout, "cat-file", "-e", f"{revision}^{{commit}}") is None:
+    commit = f"commit {base[:7]}" if base else "no commit"
+    if not base or _git(checkout, "cat-file", "-e", f"{base}^{{commit}}") is None:
         return f"was built from {commit}, which this repository does not have"
-    changed = [path for path in sources if _git(checkout, "diff", "--quiet", revision, "HEAD", "--", path) is None]
-    if not changed:
-        return None
-    return f"was built from {commit}, and {', '.join(changed)} {'has' if len(changed) == 1 else 'have'} changed since"
+    changed = [path for path in sources if _git(checkout, "diff", "--quiet", base, "HEAD", "--", path) is None]
+    if changed:
+        verb = "has" if len(changed) == 1 else "have"
+        return f"was built from {commit}, and {', '.join(changed)} {verb} changed since"
+    if base != revision and not build.revision(checkout).endswith(DIRTY):
+        return f"was built from uncommitted changes to {commit}, which are not there any more"
+    return None
 
 
 def _git(checkout: Path, *arguments: str) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from containers import build
 from tests.support.engine import SOURCES, changed_since
 
 
@@ -42,6 +43,22 @@ def test_an_image_of_other_sources_is_stale(checkout: Path) -> None:
     commit(checkout, containers="2", entrypoints="2")
     words = f"was built from commit {first[:7]}, and containers, entrypoints have changed since"
     assert changed_since(first, SOURCES, checkout) == words
+
+
+def test_an_image_of_uncommitted_changes_is_current_while_they_are_there(checkout: Path) -> None:
+    first = commit(checkout, containers="1")
+    (checkout / "containers/file").write_text("2")
+    built_of = build.revision(checkout)
+    assert built_of == f"{first}-dirty"
+    assert changed_since(built_of, SOURCES, checkout) is None
+    (checkout / "containers/file").write_text("1")
+    assert changed_since(built_of, SOURCES, checkout) == (
+        f"was built from uncommitted changes to commit {first[:7]}, which are not there any more"
+    )
+    commit(checkout, containers="3")
+    assert changed_since(built_of, SOURCES, checkout) == (
+        f"was built from commit {first[:7]}, and containers has changed since"
+    )
 
 
 @pytest.mark.parametrize(("revision", "words"), [("f" * 40, "commit fffffff"), ("", "no commit")])
