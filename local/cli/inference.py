@@ -2,11 +2,12 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -24,7 +25,9 @@ from local.cli.place import AwsOption, Place, open_place
 from local.cli.programs import Program
 from local.cli.refusal import FAILED, Refusal
 from local.cli.terminal import put, say
-from local.jobs.programs import IMAGE
+from local.jobs import builds, frameworks
+from local.jobs.backend import wanted
+from local.jobs.programs import IMAGE, SCRIPT
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
@@ -126,7 +129,7 @@ def open_model(running: Place, job: str) -> Model:
             unpack(part / "model.tar.gz", part / "model")
             (part / "model.tar.gz").unlink()
             (part / "created").write_text(created)
-    return Model(base, _program_of(running, base / "model", description["AlgorithmSpecification"]["TrainingImage"]))
+    return Model(base, _program_of(running, description, base / "model"))
 
 
 def _check_image(file: Path) -> None:
@@ -184,11 +187,27 @@ def _new_name(name: str, taken: set[str]) -> str:
     return chosen
 
 
-def _program_of(running: Place, model: Path, image: str) -> Program:
-    """The program that the model's metadata names, else the image's tag."""
+def _program_of(running: Place, description: Mapping[str, Any], model: Path) -> Program:
+    """The program that the model's metadata names, else the image's tag.
+
+    Raises Refusal, with what to type instead, for the model of a script or of an image that somebody brought.
+    """
     try:
         name = str(json.loads((model / "metadata.json").read_text())["program"])
     except (OSError, ValueError, KeyError, TypeError):
-        ours = IMAGE.fullmatch(image)
-        name = ours["program"] if ours else image.rpartition(":")[2]
-    return programs.find(name, running.programs)
+        name = ""
+    known = programs.read(running.programs)
+    if name in known:
+        return known[name]
+    asked = wanted(description)
+    ours = IMAGE.fullmatch(asked.image)
+    if ours and ours["program"] != SCRIPT.name and not asked.script:
+        return programs.find(name or ours["program"], running.programs)
+    image = ours["local"] if ours else frameworks.stand_in(asked.image) or asked.image
+    build = builds.command(image)
+    raise Refusal(
+        f"the model of {description['TrainingJobName']} is of no program of Drydock's; the image that it was trained "
+        "in serves it, by its code/inference.py if a script made it",
+        f"docker run --rm -p 8080:8080 -v {shlex.quote(str(model.absolute()))}:/opt/ml/model:ro {image} serve"
+        + (f"; {build} makes the image" if build else ""),
+    )
