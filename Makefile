@@ -55,7 +55,7 @@ test: ## run the tests, JOBS=2 files at once; TESTS=<path> for a part; TESTS=tes
 
 lint: ## ruff, mypy --strict and hadolint; the programs are checked in their own environment
 	@$(call in,dev) -m ruff check . && $(call in,dev) -m ruff format --check .
-	@$(call bin,dev,hadolint) --config containers/hadolint.yaml containers/*/Dockerfile
+	@$(call bin,dev,hadolint) --config containers/hadolint.yaml containers/*/*Dockerfile
 	@$(call in,dev) -m mypy local containers
 	@$(call in,dev) -m mypy --python-executable "$$(python3 -m local.environments pytorch)" entrypoints
 

@@ -16,11 +16,11 @@ RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     --mount=type=bind,from=uv,source=/opt/uv/bin/uv,target=/usr/local/bin/uv \
     --mount=type=bind,source=containers/runtime,target=/mnt/runtime \
     --mount=type=cache,target=/tmp/.cache/uv \
-    uv pip install --quiet --require-hashes --no-deps --only-binary :all: --python-platform "$PLATFORM" \
-      --python-version "$PYTHON" --target "/out/usr/local/lib/python$PYTHON/dist-packages" \
-      --requirement /mnt/runtime/$LOCK \
- && cd "/out/usr/local/lib/python$PYTHON/dist-packages" && rm -rf bin .lock \
- && find . -type d -name tests -prune -exec rm -r {} +
+    packages="/out/usr/local/lib/python$PYTHON/dist-packages" \
+ && uv pip install --quiet --require-hashes --no-deps --only-binary :all: --python-platform "$PLATFORM" \
+      --python-version "$PYTHON" --target "$packages" --requirement /mnt/runtime/$LOCK \
+ && rm -rf "${packages:?}/bin" "$packages/.lock" \
+ && find "$packages" -type d -name tests -prune -exec rm -r {} +
 
 FROM base AS program
 ARG PYTHON

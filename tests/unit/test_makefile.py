@@ -24,3 +24,10 @@ def test_each_setting_is_asked_for_once(given: list[str], asked: set[str]) -> No
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     found = re.findall(r"--hp '([^']+)'", said)
     assert (set(found), len(found)) == (asked, len(asked))
+
+
+def test_every_dockerfile_is_linted() -> None:
+    said = subprocess.run(["make", "-n", "lint"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    patterns = re.findall(r"hadolint.* (\S+Dockerfile)$", said, re.MULTILINE)
+    linted = [path for pattern in patterns for path in ROOT.glob(pattern)]
+    assert sorted(linted) == sorted((ROOT / "containers").rglob("*Dockerfile*"))
