@@ -41,8 +41,9 @@ class Images:
                 tar.addfile(entry, io.BytesIO(text.encode()))
         archive.seek(0)
         image, _ = self._client.images.build(
-            fileobj=archive, custom_context=True, tag=f"{self.name}:{tag}", platform=platform, labels=labels
-        )
+            fileobj=archive, custom_context=True, tag=f"{self.name}:{tag}", platform=platform, labels=labels,
+            rm=True, forcerm=True,  # else each step leaves a container, which keeps its image
+        )  # fmt: skip
         self._ids.add(image.id)
         return f"{self.name}:{tag}"
 
