@@ -94,7 +94,7 @@ def _look_up(engine: Any, name: str) -> Local:
     if platform != PLATFORM:
         raise Refusal(
             f"the image {name} is for {platform}, and SageMaker trains on {PLATFORM}",
-            f"build it on such a machine, or docker pull --platform {PLATFORM} {name}",
+            builds.for_platform(name, PLATFORM),
         )
     return Local(name, found["Id"], repository_name(name), build_tag(name, found))
 

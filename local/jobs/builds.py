@@ -24,6 +24,16 @@ def command(image: str) -> str | None:
     return f"make images IMAGES={target}" if target else None
 
 
+def for_platform(image: str, platform: str) -> str:
+    """Where an image for another platform is to be had: `linux/amd64`."""
+    build = command(image)
+    if build:
+        return f"on a machine that is {platform}: {build}"
+    if image.startswith(_OURS):
+        return f"no registry has {image}; make images builds what trains: {', '.join(targets())}"
+    return f"build it for {platform}, or docker pull --platform {platform} {image}"
+
+
 def nearest(names: Iterable[str], known: Iterable[str]) -> str:
     """`Did you mean "…"?` with the one that is called nearly as the first name that resembles any; empty if none is."""
     found = next(filter(None, (get_close_matches(name, [*known], n=1, cutoff=0.9) for name in names)), None)

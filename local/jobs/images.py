@@ -102,8 +102,8 @@ def _check_platform(engine: Engine, name: str, found: dict[str, Any]) -> None:
     there, here = (f"{found['Os']}/{found['Architecture']}", f"linux/{engine.architecture}")
     if there != here:
         raise ValidationException(
-            f'The training image "{name}" is for {there}, and this machine is {here}. Build it for {here}, or get it: '
-            f"docker pull --platform {here} {name}."
+            f'The training image "{name}" is for {there}, and this machine is {here}. To mend it: '
+            f"{builds.for_platform(name, here)}."
         )
 
 

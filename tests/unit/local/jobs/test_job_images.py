@@ -18,6 +18,8 @@ from tests.support import fake_engine
 from tests.support.emulator import ROOT
 
 YOLO = "drydock/train-cpu:yolo"
+SSD, RUNTIME = "drydock/train-gpu:ssd", "drydock/runtime-arm64"
+"""For another machine, as is theirs:1."""
 AWS = "763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch-training:2.0-cpu-py310"
 MPI = "sagemaker_mpi_enabled"
 IMAGE = {"Id": "sha256:" + 64 * "a", "Os": "linux", "Architecture": "amd64"}
@@ -26,6 +28,7 @@ REPLIES = {
     "/info": fake_engine.INFO,
     "/images/json": [{"RepoTags": [YOLO, "mine:1"]}],
     **{f"/images/{name}/json": IMAGE for name in (YOLO, "mine:1", AWS)},
+    **{f"/images/{name}/json": IMAGE | {"Architecture": "arm64"} for name in (SSD, RUNTIME, "theirs:1")},
 }
 
 
@@ -68,6 +71,20 @@ def test_an_image_of_this_checkout_is_refused_with_what_builds_it(found: Engine,
     message = refusal(found, image)
     assert f"To build it: make images IMAGES={target}. " in message
     assert "Did you mean" not in message
+
+
+@pytest.mark.parametrize(
+    ("image", "remedy"),
+    [
+        (SSD, "on a machine that is linux/amd64: make images IMAGES=train-gpu-ssd."),
+        (RUNTIME, f"no registry has {RUNTIME}; make images builds what trains: drydock/train-cpu:bin_counting, "),
+        ("theirs:1", "build it for linux/amd64, or docker pull --platform linux/amd64 theirs:1."),
+    ],
+)
+def test_an_image_for_another_machine_is_refused_with_where_one_is_to_be_had(
+    found: Engine, image: str, remedy: str
+) -> None:
+    assert f"is for linux/arm64, and this machine is linux/amd64. To mend it: {remedy}" in refusal(found, image)
 
 
 @pytest.mark.parametrize(
