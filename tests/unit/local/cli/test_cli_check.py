@@ -5,6 +5,7 @@ import pytest
 
 from local.cli import check
 from local.cli.check import Finding, State
+from tests.support.emulator import ROOT
 
 
 def test_every_finding_that_is_missing_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +30,11 @@ def test_a_disk_without_room_for_pytorch_is_missing_something(monkeypatch: pytes
 
     assert finding.state is State.missing
     assert "DRYDOCK_VENVS" in finding.remedy
+
+
+def test_the_readme_asks_for_as_much_disk_as_the_check() -> None:
+    needed_gb = check.PYTORCH_GB + check.WORK_GB
+    assert f"{needed_gb:.0f} GB of disk" in (ROOT / "README.md").read_text()
 
 
 def test_a_taken_port_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
