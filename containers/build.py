@@ -27,8 +27,8 @@ SOURCES = ("LICENSE", "containers", "docker-bake.hcl", "drydock", "entrypoints",
 DIRTY = "-dirty"
 """Behind the revision of an image of uncommitted changes, as git writes it."""
 ENGINE_AT_LEAST = (23, 0)
-BUILDX_AT_LEAST = (0, 11)
-"""The first with `matrix`."""
+BUILDX_AT_LEAST = (0, 13)
+"""The oldest that was tried; `matrix` came with 0.11."""
 NEEDED_GB = {"pytorch": 14, "pytorch-cpu": 4, "tensorflow-cpu": 5, "tensorflow-gpu": 13, "local": 2}
 """Free space that a stack takes when it is built for the first time: layers and the installer's cache; 1 for others."""
 CHANGED_GB = 10
@@ -130,7 +130,7 @@ def check_buildx() -> None:
     buildx = reply("docker", "buildx", "version")
     found = next((word for word in (buildx or "").split() if word.lstrip("v")[:1].isdigit()), "")
     if version_of(found) < BUILDX_AT_LEAST:
-        raise CannotBuildError(f"buildx is {found or 'not there'}; the bake file needs 0.11 or newer", INSTALL)
+        raise CannotBuildError(f"buildx is {found or 'not there'}; the bake file needs 0.13 or newer", INSTALL)
 
 
 def read_plan(wanted: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any]:

@@ -62,8 +62,9 @@ def test_an_engine_too_old_for_the_bake_file(engine: Path) -> None:
 
 
 def test_a_buildx_too_old_for_the_bake_file(engine: Path) -> None:
-    (engine / "buildx").write_text("github.com/docker/buildx v0.10.4 abc\n")
-    assert "v0.10.4" in refusal(build(engine))[0]
+    (engine / "buildx").write_text("github.com/docker/buildx v0.12.1 abc\n")
+    assert refusal(build(engine))[0] == "buildx is v0.12.1; the bake file needs 0.13 or newer"
+    assert "buildx 0.13 or newer" in (ROOT / ".ci/engine").read_text()
 
 
 def test_an_unknown_target(engine: Path) -> None:
