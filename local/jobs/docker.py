@@ -76,11 +76,11 @@ class DockerBackend:
 
     def _network(self, launch: Launch, name: str, labels: Mapping[str, str], cleanup: ExitStack) -> Network | None:
         """The network of the job's hosts; none for a host that is alone and isolated."""
-        if not launch.network_isolation:
-            return cleanup.enter_context(network(self._engine, name, labels, self._also_at))
-        if len(launch.hosts) > 1:
-            return cleanup.enter_context(network(self._engine, name, labels, None))
-        return None
+        several = [host.name for host in launch.hosts] if len(launch.hosts) > 1 else []
+        if launch.network_isolation and not several:
+            return None
+        also_at = None if launch.network_isolation else self._also_at
+        return cleanup.enter_context(network(self._engine, name, labels, several, also_at))
 
     def _create(
         self, launch: Launch, host: Host, name: str, labels: Mapping[str, str], net: Network | None, cleanup: ExitStack
@@ -120,6 +120,7 @@ class DockerBackend:
     ) -> dict[str, Any]:
         """Arguments of ``create_container``; ``host_config`` as in the engine's API."""
         memory_bytes = self._engine.memory_bytes // len(launch.hosts)
+        addresses = net.addresses if net else {host.name: "127.0.0.1"}
         gpus = [{"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}] if launch.gpus and self._engine.has_gpus else []
         return {
             "image": launch.runnable.reference,
@@ -130,11 +131,11 @@ class DockerBackend:
             "environment": self._environment(launch, net),
             "healthcheck": {"test": ["NONE"]},
             "use_config_proxy": False,
-            "networking_config": {"EndpointsConfig": {net.name: {"Aliases": [host.name]}}} if net else None,
+            "networking_config": {"EndpointsConfig": {net.name: _endpoint(host, net)}} if net else None,
             "host_config": {
                 "Mounts": [_mount(host.base / folder, f"/opt/ml/{folder}") for folder in launch.folders],
                 "NetworkMode": net.name if net else "none",
-                "ExtraHosts": [] if net else [f"{host.name}:127.0.0.1"],
+                "ExtraHosts": [f"{known}:{address}" for known, address in addresses.items()],
                 "ShmSize": memory_bytes // _SHM_SHARE,
                 "Memory": memory_bytes - memory_bytes // _SPARED_SHARE,
                 "DeviceRequests": gpus,
@@ -214,6 +215,12 @@ def _remove_container(engine: Engine, identity: str) -> None:
 
 def _mount(source: Path, target: str) -> dict[str, Any]:
     return {"Type": "bind", "Source": str(source), "Target": target, "ReadOnly": False}
+
+
+def _endpoint(host: Host, net: Network) -> dict[str, Any]:
+    """What a container is on the network: found by the host's name, at the address that all hosts know it by."""
+    address = net.addresses.get(host.name)
+    return {"Aliases": [host.name], "IPAMConfig": {"IPv4Address": address} if address else None}
 
 
 def _digest(folder: Path) -> str:

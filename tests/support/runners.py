@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -85,6 +86,11 @@ class DockerRuns:
         """The id of the one container that runs for a home."""
         (only,) = self.api.containers(filters={"label": f"drydock.home={home}"})
         return str(only["Id"])
+
+    def hosts(self, home: Path) -> dict[str, str]:
+        """The ids of the containers that run for a home, by host of a job that has several."""
+        running = self.api.containers(filters={"label": f"drydock.home={home}"})
+        return {re.sub(r".*-(?=algo-\d+$)", "", entry["Names"][0]): str(entry["Id"]) for entry in running}
 
     def clear(self) -> None:
         for name in self._built:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Callable
+from typing import Any
 
-from tests.support.clusters import on_each, said_by_all
-from tests.support.jobs import Cloud, Jobs
+import pytest
+
+from tests.support.clusters import TWO, on_each, said_by_all, streams
+from tests.support.jobs import PATIENCE_S, Cloud, Jobs
 from tests.support.runners import BASE, DockerRuns
+from tests.support.scripts import bring, require
 
 
 def test_hosts_that_cannot_all_be_had_leave_none_behind(containers: DockerRuns, start: Callable[..., Cloud]) -> None:
@@ -46,3 +51,30 @@ def test_the_hosts_of_two_jobs_do_not_meet(containers: DockerRuns, start: Callab
         said_by_all(cloud, name, "at ")
         Jobs.said(cloud, name, "at ")  # in CloudWatch Logs too, which shows a line a moment later
     assert set(cloud.output("here")).isdisjoint(cloud.output("there"))
+
+
+def test_a_host_that_lags_finds_the_names_of_those_that_have_ended(
+    containers: DockerRuns, start: Callable[..., Cloud], request: pytest.FixtureRequest
+) -> None:
+    """Script mode looks up the names of all hosts before it starts a script."""
+    require("docker", request)
+    cloud = start(containers)
+    bring(cloud, "lagging", "print('hi')", ResourceConfig=TWO | {"InstanceCount": 4})
+    lagging = until(lambda: containers.hosts(cloud.emulator.home).get("algo-2"))
+    containers.api.pause(lagging)
+    try:
+        until(lambda: containers.hosts(cloud.emulator.home).keys() == {"algo-2"})
+    finally:
+        containers.api.unpause(lagging)
+    cloud.completed("lagging")
+    said = streams(cloud, "lagging")
+    assert [host for host, lines in said.items() if "hi" in lines] == ["algo-1", "algo-2", "algo-3", "algo-4"]
+
+
+def until(look: Callable[[], Any]) -> Any:
+    """What is found in the end."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := look()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found
