@@ -16,6 +16,8 @@ from local.jobs.job import JobError
 AlsoAt: TypeAlias = Callable[[str], AbstractContextManager[str]]
 """Makes the emulator answer at one more address of this machine, and gives the URL; OSError if it has no such one."""
 
+_WITHOUT_THIS_MACHINE = {"com.docker.network.bridge.inhibit_ipv4": "true"}
+"""Else an internal network has an address of this machine, at which all answers that it listens to at any."""
 _TRIES = 10
 
 
@@ -35,10 +37,11 @@ def network(
 ) -> Iterator[Network]:
     """A network of that name until the block ends; JobError without one.
 
-    ``hosts`` are the names that get addresses. Without ``also_at`` it leads nowhere.
+    ``hosts`` are the names that get addresses. Without ``also_at`` it leads nowhere, not to this machine either.
     """
     options: dict[str, Any] = {"driver": "bridge", "labels": dict(labels), "check_duplicate": True}
-    options["internal"] = also_at is None
+    if also_at is None:
+        options |= {"internal": True, "options": _WITHOUT_THIS_MACHINE}
     with asked_to("make a network for the job"):
         made = (_with_a_known_subnet if hosts else _create)(engine, name, options)
     try:

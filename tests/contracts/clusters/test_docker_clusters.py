@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -69,6 +71,28 @@ def test_a_host_that_lags_finds_the_names_of_those_that_have_ended(
     cloud.completed("lagging")
     said = streams(cloud, "lagging")
     assert [host for host, lines in said.items() if "hi" in lines] == ["algo-1", "algo-2", "algo-3", "algo-4"]
+
+
+def test_isolated_hosts_do_not_reach_this_machine(containers: DockerRuns, start: Callable[..., Cloud]) -> None:
+    cloud = start(containers)
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        code = f"""
+            import ipaddress
+            _, route, *_ = open('/proc/net/route')
+            words = route.split()
+            subnet, mask = (ipaddress.ip_address(bytes.fromhex(word)[::-1]) for word in (words[1], words[7]))
+            gateway = str(ipaddress.ip_network(f'{{subnet}}/{{mask}}')[1])
+            assert gateway not in map(socket.gethostbyname, resources['hosts'])
+            try:
+                socket.create_connection((gateway, {server.getsockname()[1]}), 30)
+                print('reached', gateway)
+            except OSError as error:
+                print('refused', type(error).__name__, error.errno)
+        """
+        on_each(cloud, "closed", code, EnableNetworkIsolation=True)
+        cloud.completed("closed")
+    unreachable = [f"refused OSError {errno.EHOSTUNREACH}"]
+    assert streams(cloud, "closed") == {"algo-1": unreachable, "algo-2": unreachable}
 
 
 def until(look: Callable[[], Any]) -> Any:
