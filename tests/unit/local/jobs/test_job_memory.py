@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from local.jobs import memory, reasons
 from local.jobs.backend import Exit
+from optml import outcomes
 
 
 @pytest.mark.parametrize(
@@ -62,3 +64,15 @@ def test_what_a_program_said_of_a_child_that_was_killed_is_completed(
     (tmp_path / "output/failure").write_text("killed by SIGKILL\n\nhint: …\n")
     said = reasons.of_program(tmp_path, Exit(137, ran_out), "algo-2")
     assert said == f"killed by SIGKILL{more} (host algo-2)\n\nhint: …"
+
+
+def test_a_hint_that_memory_may_have_run_out_is_left_out_where_it_did_not(tmp_path: Path) -> None:
+    killed = outcomes.of_code(137)
+    outcomes.tell(
+        replace(killed, message=f"{killed.message}\n\nExecuteUserScriptError: train.py exited with code 137"), tmp_path
+    )
+    first, *rest = reasons.of_program(tmp_path, Exit(137, False), "algo-2").splitlines()
+    assert first == "killed by SIGKILL (not by the kernel for want of memory) (host algo-2)"
+    assert rest == ["", "ExecuteUserScriptError: train.py exited with code 137"]
+    for unsure in (None, True):
+        assert "hint: if memory ran out: " in reasons.of_program(tmp_path, Exit(137, unsure))
