@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.request
@@ -108,6 +109,15 @@ def test_hadolint_finds_nothing(tmp_path: Path, base: str) -> None:
     command = [Path(sys.executable).parent / "hadolint", "--config", ROOT / "containers/hadolint.yaml"]
     done = subprocess.run([*command, tmp_path / "linted/Dockerfile"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_base_needs_no_root_and_keeps_its_user(tmp_path: Path) -> None:
+    assert Drydock(tmp_path)("new-image", "own", "--base", "jupyter/base-notebook").code == 0
+    dockerfile = (tmp_path / "own/Dockerfile").read_text()
+    assert "\nUSER " not in dockerfile
+    assert "\nRUN " not in dockerfile.rpartition("\nFROM jupyter/base-notebook\n")[2]
+    written = re.findall(r"mkdir -p (\S+)|ln -s \S+ \S+ (\S+);", dockerfile)
+    assert {path.split("/")[1] for found in written for path in found if path} == {"tmp"}
 
 
 @pytest.mark.parametrize(("name", "base"), [("Own", OURS), ("a_", OURS), ("own", "no image"), ("own", "--pull")])
