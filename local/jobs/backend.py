@@ -47,6 +47,8 @@ class Runnable:
     """The backend's own name for it, which keeps its meaning when the image's name gets another."""
     description: str
     """For the job's log: what will run."""
+    image: str
+    """The name of the image that was found: that of the request, or of ours that stands for it."""
 
 
 class Host(NamedTuple):
@@ -111,7 +113,8 @@ class Backend(Protocol):
     - ``resolve`` says what an image name means, or raises ValidationException that names the image and the images
       it knows, or what it cannot do for the job. It is quick: CreateTrainingJob waits for it.
     - ``prepare`` makes ready what the program needs and may take minutes the first time; it reports its
-      progress line by line to ``say``, and raises JobError. Calling it again is cheap.
+      progress line by line to ``say``, and raises JobError, also for what can never start with these variables, before
+      data is fetched for it. Calling it again is cheap.
     - ``start`` starts the program on each host and returns at once, the running ones in the order of the hosts. It
       raises JobError, and then leaves nothing behind.
     - ``clear`` ends what a previous emulator may have left running for the job of that folder, and
@@ -126,7 +129,7 @@ class Backend(Protocol):
 
     def resolve(self, asked: Wanted) -> Runnable: ...
 
-    def prepare(self, runnable: Runnable, say: Callable[[str], None]) -> None: ...
+    def prepare(self, runnable: Runnable, environment: Mapping[str, str], say: Callable[[str], None]) -> None: ...
 
     def start(self, launch: Launch) -> Sequence[Running]: ...
 

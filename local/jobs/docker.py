@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from local.errors import ValidationException
 from local.jobs import images, memory
 from local.jobs.backend import BackendName, Host, Launch, Runnable, Wanted
 from local.jobs.container import Container
@@ -24,7 +25,7 @@ from local.jobs.engine import Engine, RefusedError, asked_to, unless_gone
 from local.jobs.grace import stop_grace_s
 from local.jobs.job import JobError
 from local.jobs.networks import AlsoAt, Network, network
-from local.jobs.programs import ProgramTable
+from local.jobs.programs import ProgramTable, is_ours
 from local.jobs.workdir import INTERFACE
 
 HOME_LABEL = "drydock.home"
@@ -54,8 +55,14 @@ class DockerBackend:
     def resolve(self, asked: Wanted) -> Runnable:
         return images.resolve(self._engine, self._programs, asked)
 
-    def prepare(self, runnable: Runnable, say: Callable[[str], None]) -> None:
-        """An image that was resolved is all that a container needs."""
+    def prepare(self, runnable: Runnable, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
+        """An image that was resolved is all that a container needs; one that is not ours may have nothing to start."""
+        if is_ours(runnable.image) or "PATH" in environment:  # which may lead to what the job brings
+            return
+        try:
+            images.check_train(self._engine, runnable, {HOME_LABEL: str(self._home)})
+        except ValidationException as error:
+            raise JobError(f"ClientError: {error.message}") from error
 
     def start(self, launch: Launch) -> list[Container]:
         labels = {HOME_LABEL: str(self._home), FOLDER_LABEL: str(launch.folder)}

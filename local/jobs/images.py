@@ -1,6 +1,8 @@
 """Which image of the container engine a TrainingImage means, and whether it can train."""
 
+from collections.abc import Mapping
 from contextlib import closing
+from pathlib import PurePosixPath
 from typing import Any
 
 from local.errors import ValidationException
@@ -28,7 +30,7 @@ def resolve(engine: Engine, programs: ProgramTable, asked: Wanted) -> Runnable:
         if found:
             _check_platform(engine, name, found)
             programs.check(asked._replace(image=name))
-            return Runnable(found["Id"], f"{name} ({found['Id'].removeprefix('sha256:')[:12]})")
+            return Runnable(found["Id"], f"{name} ({found['Id'].removeprefix('sha256:')[:12]})", name)
     known = sorted({*_present(engine), *builds.targets()})
     raise ValidationException(
         f'The training image "{image}" is not in the container engine. {_instead(image, local, known)}Any image that '
@@ -47,18 +49,22 @@ def _instead(image: str, local: str | None, known: list[str]) -> str:
     return "".join(f"{hint} " for hint in (near, fetch) if hint)
 
 
-def check_train(engine: Engine, runnable: Runnable) -> None:
-    """ValidationException for an image that has no ENTRYPOINT and no `train` on its PATH; nothing of it is run."""
+def check_train(engine: Engine, runnable: Runnable, labels: Mapping[str, str] | None = None) -> None:
+    """ValidationException for an image that has no ENTRYPOINT and no `train` on its PATH; nothing of it is run.
+
+    ``labels`` are those of a container that is made of it to look into, and removed.
+    """
     with asked_to(f"look up {runnable.description}"):
         config = engine.api.inspect_image(runnable.reference)["Config"]
     if config.get("Entrypoint"):
         return
     variables = dict(variable.partition("=")[::2] for variable in config.get("Env") or ())
     with asked_to(f"look into {runnable.description}"):
-        made = engine.api.create_container(image=runnable.reference, command=["train"])["Id"]
+        made = engine.api.create_container(image=runnable.reference, command=["train"], labels=dict(labels or {}))["Id"]
         try:
-            folders = variables.get("PATH", _USUAL_PATH).split(":")
-            if not any(_has_file(engine, made, f"{folder}/train") for folder in folders):
+            here = config.get("WorkingDir") or "/"
+            folders = [PurePosixPath(here, folder) for folder in variables.get("PATH", _USUAL_PATH).split(":")]
+            if not any(_has_file(engine, made, f"{folder / 'train'}") for folder in folders):
                 raise ValidationException(without_train(runnable.description))
         finally:
             engine.api.remove_container(made, v=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from local.jobs import artefacts, channels, metrics, programs, reasons, sources, workdir
+from local.jobs import artefacts, channels, metrics, reasons, sources, workdir
 from local.jobs.backend import Backend, Host, Launch, Runnable, wanted
 from local.jobs.checkpoints import STORAGE_ERRORS, CheckpointSync, sync_of
 from local.jobs.cluster import Cluster, Failure
@@ -102,8 +102,7 @@ class Run:
         journal.note(f'image "{asked.image}": {runnable.description}, run by the {backend.name} backend')
         if job.recorded:
             journal.note(f"recorded, but without effect here: {', '.join(job.recorded)}")
-        if asked.script and programs.is_ours(asked.image):
-            sources.check(job.request["HyperParameters"], self._services.objects)
+        sources.check(runnable.image, job.request, self._services.objects)
         interface = backend.interface if len(self._hosts) > 1 else workdir.INTERFACE
         for host in self._hosts:
             workdir.build(host.base, job.request, host.name, interface)
@@ -113,7 +112,7 @@ class Run:
                 journal.note(line)
 
         self.course.say("Preparing the instances for training")
-        self._unless_interrupted(lambda: backend.prepare(runnable, say))
+        self._unless_interrupted(lambda: backend.prepare(runnable, workdir.environment(job), say))
         return runnable
 
     def _download(self, journal: Journal) -> list[CheckpointSync]:

@@ -9,13 +9,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from local import environments
 from local.errors import ValidationException
 from local.installer import SetUpError
-from local.jobs import names, supervised
+from local.jobs import frameworks, names, supervised
 from local.jobs.backend import BackendName, Host, Launch, Runnable, Wanted
 from local.jobs.grace import stop_grace_s
 from local.jobs.job import JobError
@@ -51,9 +51,10 @@ class ProcessBackend:
         program = self._programs.resolve(asked)
         if asked.hosts > 1:
             self._check_names()
+        image = frameworks.stand_in(asked.image) or asked.image
         if program is SCRIPT:
-            return Runnable(program.name, f"drydock/train-cpu:script (as a process, in {program.environment})")
-        return Runnable(program.name, f"program {program.name} ({program.file})")
+            return Runnable(program.name, f"drydock/train-cpu:script (as a process, in {program.environment})", image)
+        return Runnable(program.name, f"program {program.name} ({program.file})", image)
 
     def _check_names(self) -> None:
         """ValidationException if programs of this machine cannot be given host names of their own."""
@@ -75,7 +76,7 @@ class ProcessBackend:
             )
         self._names_resolve = True
 
-    def prepare(self, runnable: Runnable, say: Callable[[str], None]) -> None:
+    def prepare(self, runnable: Runnable, _: Mapping[str, str], say: Callable[[str], None]) -> None:
         environment = self._programs.named(runnable.reference).environment
         try:
             self._pythons[environment] = self._ensure(environment, say)

@@ -95,7 +95,7 @@ class ProgramTable:
         image, tag = _parts(wanted.image)
         program = self._of_image(image, tag)
         if wanted.script:
-            if program or (tag == SCRIPT.name and image in OF_TENSORFLOW):
+            if program or has_no_program(wanted.image):
                 _check_launcher(image, wanted.launcher)
         elif program and wanted.hosts > 1 and not program.several_hosts:
             raise ValidationException(
@@ -120,8 +120,14 @@ class ProgramTable:
 
 
 def is_ours(image: str) -> bool:
-    """Whether a TrainingImage is one of ours by its name, or one of AWS's that ours stands for."""
-    return bool(IMAGE.fullmatch(image) or frameworks.stand_in(image))
+    """Whether an image that was found is one of ours, by its name."""
+    return bool(IMAGE.fullmatch(image))
+
+
+def has_no_program(image: str) -> bool:
+    """Whether an image is one of ours for users' own scripts alone, by its name."""
+    name, tag = _parts(image)
+    return tag == SCRIPT.name and name in (*SCRIPT.images, *OF_TENSORFLOW)
 
 
 def _parts(image: str) -> tuple[str, str]:

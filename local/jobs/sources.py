@@ -1,4 +1,4 @@
-"""What a job in script mode brings, looked at before its data is fetched and its container started.
+"""What a job brings to be trained with, looked at before its data is fetched and its container started.
 
 The image looks again (containers/train/bin/script_mode/source.py), since it also runs elsewhere, and words it alike.
 Images of others are left to themselves: they may hold code that wins over the archive.
@@ -10,21 +10,38 @@ import tarfile
 import zlib
 from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import Any
 
 from local.errors import ServiceError
+from local.jobs import programs
 from local.jobs.job import JobError
 from local.jobs.s3uri import parse
 from local.s3.store import ObjectStore
 
 PROGRAM, DIRECTORY = "sagemaker_program", "sagemaker_submit_directory"
+_OWN_PROGRAM = "DRYDOCK_PROGRAM"
 _LISTED = 10
 
 
-def check(hyperparameters: Mapping[str, str], objects: ObjectStore) -> None:
-    """JobError for a source archive that is not in S3, is no .tar.gz, or lacks the script.
+def check(image: str, request: Mapping[str, Any], objects: ObjectStore) -> None:
+    """JobError for an image of ours with nothing to train, or with a source archive that is not in S3, is no .tar.gz,
+    or lacks the script; ``request`` is CreateTrainingJob's.
 
     A source that is not in S3 may lie in a channel or in the image: it is for the image to find.
     """
+    hyperparameters = request.get("HyperParameters", {})
+    if PROGRAM in hyperparameters:
+        if programs.is_ours(image):
+            _check_archive(hyperparameters, objects)
+    elif programs.has_no_program(image) and not request.get("Environment", {}).get(_OWN_PROGRAM):
+        raise JobError(
+            "ClientError: nothing says what to train: this image has no program of its own, and the job brings no "
+            f"script. Use an image that has one (drydock/train-cpu:yolo), or set the hyperparameters {PROGRAM} and "
+            f"{DIRECTORY}."
+        )
+
+
+def _check_archive(hyperparameters: Mapping[str, str], objects: ObjectStore) -> None:
     program, where = (_decoded(hyperparameters.get(name, "")) for name in (PROGRAM, DIRECTORY))
     if not program or not where.startswith("s3://"):
         return

@@ -72,11 +72,12 @@ def test_an_entrypoint_is_given_the_word_train(cloud: Cloud, containers: DockerR
     assert cloud.completed("own") == ["['train']"]
 
 
-def test_an_image_without_train_fails_with_what_to_add(cloud: Cloud) -> None:
+def test_an_image_without_train_fails_with_what_to_add_before_data_is_fetched(cloud: Cloud) -> None:
     cloud.create_on("trainless", BASE)
     reply = cloud.ended("trainless")
     assert reply["TrainingJobStatus"] == "Failed"
-    assert f"{BASE} (" in reply["FailureReason"]
+    assert [entry["Status"] for entry in reply["SecondaryStatusTransitions"]] == ["Starting", "Failed"]
+    assert f"ClientError: The image {BASE} (" in reply["FailureReason"]
     assert "has no program `train`" in reply["FailureReason"]
     assert cloud.runs.left(cloud.emulator.home, []) == []
 

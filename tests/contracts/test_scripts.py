@@ -103,7 +103,13 @@ def test_torchrun_starts_the_ranks_of_a_host(jobs: Jobs) -> None:
 
 def test_an_image_for_scripts_says_what_it_lacks_without_one(cloud: Cloud) -> None:
     cloud.create_on("scriptless", "drydock/train-cpu:script")
-    assert cloud.ended("scriptless")["FailureReason"].startswith("nothing says what to train")
+    assert_refused_first(cloud, "scriptless", "ClientError: nothing says what to train: this image has no program")
+
+
+def test_an_image_for_scripts_runs_a_program_that_the_environment_names(cloud: Cloud) -> None:
+    """Our launcher's own variable; a path that is not there is the launcher's to refuse."""
+    cloud.create_on("elsewhere", "drydock/train-cpu:script", Environment={"DRYDOCK_PROGRAM": "/opt/nothing.py"})
+    assert cloud.ended("elsewhere")["FailureReason"].startswith("this image has no program /opt/nothing.py")
 
 
 def test_a_launcher_that_is_not_there_is_refused_by_name_before_there_is_a_job(cloud: Cloud) -> None:

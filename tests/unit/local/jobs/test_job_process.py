@@ -37,7 +37,7 @@ def launch(backend, folder, program, hyperparameters=None, *, environment=None, 
     base = folder / "algo-1"
     workdir.build(base, {**REQUEST, "HyperParameters": hyperparameters or {}})
     resolved = backend.resolve(Wanted(f"drydock/train-cpu:{program}"))
-    backend.prepare(resolved, lambda line: None)
+    backend.prepare(resolved, {}, lambda line: None)
     (running,) = backend.start(Launch(resolved, folder, [Host("algo-1", base)], environment or {}, isolated))
     return running
 
@@ -253,7 +253,7 @@ def test_clearing_a_folder_without_a_whole_record_touches_nothing(backend, tmp_p
 def test_an_environment_that_cannot_be_made_fails_the_job_with_its_hint(backend):
     program = backend.resolve(Wanted("drydock/train-cpu:unready"))
     with pytest.raises(JobError, match=r"no-such-environment.*the environments are"):
-        backend.prepare(program, lambda line: None)
+        backend.prepare(program, {}, lambda line: None)
 
 
 def test_an_unknown_image_is_refused(backend):
