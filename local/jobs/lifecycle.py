@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from local.jobs import artefacts, channels, metrics, reasons, sources, workdir
+from local.jobs import artefacts, channels, frameworks, metrics, reasons, sources, workdir
 from local.jobs.backend import Backend, Host, Launch, Runnable, wanted
 from local.jobs.checkpoints import STORAGE_ERRORS, CheckpointSync, sync_of
 from local.jobs.cluster import Cluster, Failure
@@ -100,6 +100,8 @@ class Run:
         asked = wanted(job.request)
         runnable = backend.resolve(asked)
         journal.note(f'image "{asked.image}": {runnable.description}, run by the {backend.name} backend')
+        if runnable.image == frameworks.stand_in(asked.image):
+            journal.note("it stands for AWS's image of that name; what is in it has versions of its own, not the tag's")
         if job.recorded:
             journal.note(f"recorded, but without effect here: {', '.join(job.recorded)}")
         sources.check(runnable.image, job.request, self._services.objects)

@@ -106,6 +106,15 @@ def test_an_image_for_scripts_says_what_it_lacks_without_one(cloud: Cloud) -> No
     assert_refused_first(cloud, "scriptless", "ClientError: nothing says what to train: this image has no program")
 
 
+def test_the_log_of_an_image_of_awss_says_what_stands_for_it(cloud: Cloud) -> None:
+    aws = "763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch-training:1.12-cpu-py38"
+    cloud.create_on("stand-in", aws)
+    cloud.ended("stand-in")
+    which, versions, *_ = cloud.log("stand-in")
+    assert which.startswith(f'[drydock] image "{aws}": drydock/train-cpu:script (')
+    assert versions.endswith("versions of its own, not the tag's")
+
+
 def test_an_image_for_scripts_runs_a_program_that_the_environment_names(cloud: Cloud) -> None:
     """Our launcher's own variable; a path that is not there is the launcher's to refuse."""
     cloud.create_on("elsewhere", "drydock/train-cpu:script", Environment={"DRYDOCK_PROGRAM": "/opt/nothing.py"})
