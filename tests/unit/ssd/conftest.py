@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.job import Job, finished, generated, unrun
 
-TINY = {"epochs": "2", "img_size": "64", "batch_size": "8"}
+TINY = {"epochs": "2", "img_size": "64", "batch_size": "8", "pretrained": "none"}
 
 
 @pytest.fixture(scope="session")

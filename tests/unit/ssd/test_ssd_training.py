@@ -39,9 +39,12 @@ def test_artefacts_are_complete(trained: tuple[Job, str]) -> None:
     assert not job.failure
 
 
-def test_training_starts_from_every_tensor_of_the_starter(trained: tuple[Job, str]) -> None:
-    _, output = trained
-    assert re.search(r"starting from Drydock's starter \S+ \(cracked as \w+\): (\d+) of \1 tensors", output), output
+def test_training_starts_from_every_tensor_of_the_starter(job: Job) -> None:
+    job.configure(**(TINY | {"epochs": "1", "pretrained": "auto"}))
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    said = r"starting from Drydock's starter \S+ \(cracked as \w+\): (\d+) of \1 tensors"
+    assert re.search(said, done.stdout), done.stdout
 
 
 def test_the_numbers_agree_with_each_other(trained: tuple[Job, str]) -> None:
@@ -108,7 +111,7 @@ def test_an_earlier_model_brings_its_weights_and_anchors_and_frozen_stages_stay(
 ) -> None:
     earlier, _ = trained
     job.channel("pretrained", earlier.base / "model")
-    job.configure(**(TINY | {"epochs": "1", "frozen_stages": "5"}))
+    job.configure(**(TINY | {"epochs": "1", "frozen_stages": "5", "pretrained": "auto"}))
     done = job.run()
     assert done.returncode == 0, done.stderr
     assert re.search(r"starting from channel `pretrained` \(model.safetensors\): (\d+) of \1 tensors", done.stdout)
