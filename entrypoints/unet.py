@@ -230,6 +230,7 @@ PROGRAM = Program(
     verbs=verbs.table("unet", load_model, train, evaluate, exported=("saved_model", "a SavedModel")),
     aliases=names.SEGMENTATION,
     samples="segmentation",
+    sample_settings={"epochs": "9"},
 )
 
 if __name__ == "__main__":
