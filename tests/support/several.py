@@ -45,7 +45,7 @@ class Several:
             probe.bind(("127.0.0.1", 0))
             port = str(probe.getsockname()[1])
         for job in self.jobs:
-            job.environ = {"MASTER_PORT": port}
+            job.environ = {"MASTER_PORT": port, "NCCL_HOSTID": job.base.name}
         return [job.start() for job in self.jobs]
 
     def ended(self, programs: list[subprocess.Popen[str]]) -> list[subprocess.CompletedProcess[str]]:

@@ -65,6 +65,17 @@ def test_the_first_host_alone_tells_and_writes(both: tuple[Several, Done]) -> No
         assert not written[1]
 
 
+def test_gpus_exchange_their_gradients(pair: Several, pytorch: Path) -> None:
+    """By NCCL, to which each host says that it is one of its own: they may share a GPU."""
+    count = "import torch; print(torch.cuda.device_count())"
+    if subprocess.run([pytorch, "-c", count], capture_output=True, text=True, check=True).stdout == "0\n":
+        pytest.skip("no GPU here: NCCL is not tested")
+    pair.configure(**(TINY | {"device": "cuda", "batch_size": "4"}))
+    first, _ = pair.run()
+    assert "on GPU in" in first.stdout
+    assert pair.jobs[0].model("model.safetensors").is_file()
+
+
 @pytest.fixture(scope="module")
 def stopped(pytorch: Path, folders: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Several, Done]:
     """A job on two hosts whose second got a SIGTERM after an epoch or more."""
