@@ -62,6 +62,7 @@ def test_the_published_values_are_those_of_the_metrics(trained: tuple[Job, str])
         assert theirs == pytest.approx(ours, abs=1e-6)
 
 
+@pytest.mark.slow  # the loop is the one whose resuming the classification tests always look at
 def test_a_stopped_run_resumed_ends_with_the_weights_of_one_that_was_not(job: Job, trained: tuple[Job, str]) -> None:
     whole, _ = trained
     job.configure(**TINY)

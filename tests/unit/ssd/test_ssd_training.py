@@ -85,6 +85,7 @@ def test_a_few_images_are_learnt_by_heart(job: Job, pytorch: Path, tmp_path: Pat
     assert json.loads(job.output("metrics.json").read_text())["best"]["validation:mAP50"] > 0.9
 
 
+@pytest.mark.slow  # the loop is the one whose resuming the classification tests always look at
 def test_a_killed_run_resumed_ends_with_the_weights_of_one_that_was_not(job: Job, trained: tuple[Job, str]) -> None:
     whole, _ = trained
     job.configure(**TINY)
@@ -173,6 +174,7 @@ def test_what_is_refused(job: Job, hyperparameters: dict[str, str], said: str) -
     assert said in job.refused()
 
 
+@pytest.mark.slow
 def test_two_hosts_train_one_detector(pytorch: Path, cookies: Path, tmp_path: Path) -> None:
     pair = Several(tmp_path, pytorch, "ssd.py", cookies)
     pair.configure(**(TINY | {"epochs": "1", "batch_size": "4"}))
