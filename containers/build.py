@@ -147,17 +147,14 @@ def read_plan(wanted: Sequence[str], environ: Mapping[str, str]) -> dict[str, An
 
 
 def check_disk(plan: Mapping[str, Any]) -> None:
-    """Room for what is not built yet, where the engine keeps its layers.
+    """Room for what the build cache lacks, where the engine keeps its layers; always for one changed lock.
 
-    That an image is there does not mean that its layers need not be built again, so what the build cache lacks of
-    those counts too, and there is always room for one changed lock.
+    That an image is there does not mean that its layers need not be built again, and of one that is not there most may
+    be: those of a program differ from its stack's others in a variable.
     """
-    tags = {name: target["tags"] for name, target in plan.items() if target.get("tags")}
-    stacks = {stack(name, plan[name]) for name in tags}
-    absent = {stack(name, plan[name]) for name in tags if not all(map(is_built, tags[name]))}
-    all_gb, absent_gb = (sum(NEEDED_GB.get(name, 1) for name in names) for names in (stacks, absent))
-    lost_gb = all_gb - absent_gb - cached_gb()
-    needed_gb = max(absent_gb + max(lost_gb, 0), min(CHANGED_GB, all_gb))
+    stacks = {stack(name, target) for name, target in plan.items() if target.get("tags")}
+    all_gb = sum(NEEDED_GB.get(name, 1) for name in stacks)
+    needed_gb = max(all_gb - cached_gb(), min(CHANGED_GB, all_gb))
     root = Path(reply("docker", "info", "--format", "{{.DockerRootDir}}") or "/")
     if not root.exists():
         return  # the engine is on another machine
@@ -213,10 +210,6 @@ def stack(name: str, target: Mapping[str, Any]) -> str:
     """The target whose packages an image is filled with; itself if it fills itself."""
     packages: str = target.get("contexts", {}).get("packages", name)
     return packages.removeprefix("target:")
-
-
-def is_built(tag: str) -> bool:
-    return reply("docker", "image", "inspect", "--format", "{{.Id}}", tag) is not None
 
 
 def version_of(text: str) -> tuple[int, ...]:
