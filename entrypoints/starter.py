@@ -38,6 +38,17 @@ class Recipe:
     """The program, where the recipe is not called like it."""
 
 
+def _unet(model: str) -> Recipe:
+    return Recipe(
+        program="unet",
+        file=f"{model}.safetensors",
+        data="vision.surfaces --masks --size 256",
+        images=2400,
+        epochs=5,
+        settings={"model": model, "img-size": "192", "batch-size": "8", "image-score": "head"},
+    )
+
+
 RECIPES = {
     "yolo": Recipe(
         file="yolov8n-seg.safetensors",
@@ -53,21 +64,8 @@ RECIPES = {
             "mosaic": "0.2",
         },
     ),
-    "unet": Recipe(
-        file="plain.safetensors",
-        data="vision.surfaces --masks --size 256",
-        images=2400,
-        epochs=5,
-        settings={"model": "plain", "img-size": "192", "batch-size": "8", "image-score": "head"},
-    ),
-    "unet-mobilenetv2": Recipe(
-        program="unet",
-        file="mobilenetv2_035.safetensors",
-        data="vision.surfaces --masks --size 256",
-        images=2400,
-        epochs=5,
-        settings={"model": "mobilenetv2_035", "img-size": "192", "batch-size": "8", "image-score": "head"},
-    ),
+    "unet": _unet("plain"),
+    "unet-mobilenetv2": _unet("mobilenetv2_035"),
     "ssd": Recipe(
         file="ssdlite320_mobilenet_v3_large.safetensors",
         data="vision.defects",

@@ -100,7 +100,7 @@ class _State:
 
     def save(self) -> dict[str, Any]:
         parts = {name: getattr(self, name).state_dict() for name in ("network", "averaged", "optimizer")}
-        return parts | {name: getattr(self, name) for name in ("epoch", "updates", "best", "stale")}
+        return parts | {name: getattr(self, name) for name in ("epoch", "best", "stale")}
 
     def load(self, saved: Mapping[str, Any]) -> None:
         for name in ("network", "averaged", "optimizer"):
