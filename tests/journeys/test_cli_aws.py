@@ -30,16 +30,20 @@ MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.docker.
 REPOSITORIES = {f"drydock/{image}" for image in IMAGES}
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with accounts.running() as url:
+        yield url
+
+
 @pytest.fixture(params=["eu-west-1", "us-east-1"])
-def moto(request: pytest.FixtureRequest) -> Iterator[Moto]:
-    with accounts.running(request.param) as running:
-        yield running
+def moto(server: str, request: pytest.FixtureRequest) -> Moto:
+    return accounts.emptied(server, request.param)
 
 
 @pytest.fixture
-def european() -> Iterator[Moto]:
-    with accounts.running("eu-west-1") as running:
-        yield running
+def european(server: str) -> Moto:
+    return accounts.emptied(server, "eu-west-1")
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from local.cli import failures
 from tests.support.account import Moto
 from tests.support.drydock import Drydock
 
+NOWHERE = {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": "nonsense"}
+
 
 @pytest.fixture
 def drydock(tmp_path: Path) -> Drydock:
@@ -29,7 +31,7 @@ def drydock(tmp_path: Path) -> Drydock:
         ({"AWS_REGION": "eu-west-1"}, "error: no AWS credentials were found", "aws sso login"),
         ({"AWS_PROFILE": "nobody"}, "error: The config profile (nobody) could not be found", "export AWS_PROFILE"),
         ({"AWS_PROFILE": "sso"}, "error: the AWS SSO session is not valid", "aws sso login"),
-        ({"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": "nonsense"}, "error: Invalid endpoint: nonsense", "unset AWS_ENDPOINT_URL"),
+        (NOWHERE, "error: Invalid endpoint: nonsense", "unset AWS_ENDPOINT_URL"),
         ({"AWS_REGION": "eu west"}, "error: Provided region_name 'eu west'", "export AWS_REGION=eu-west-1"),
     ],
 )

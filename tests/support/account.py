@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,7 +43,14 @@ class Moto:
 
 
 @contextmanager
-def running(region: str) -> Iterator[Moto]:
+def running() -> Iterator[str]:
+    """Its address; seconds pass before it answers, so one serves the tests of a module."""
     neighbours = Neighbours()
-    yield Moto(neighbours.start(), region)
+    yield neighbours.start()
     neighbours.stop()
+
+
+def emptied(url: str, region: str) -> Moto:
+    """The account there, with nothing in it."""
+    urllib.request.urlopen(urllib.request.Request(f"{url}/moto-api/reset", method="POST")).close()
+    return Moto(url, region)
