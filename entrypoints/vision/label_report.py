@@ -73,8 +73,8 @@ def contact_sheet(path: Path, dataset: Dataset, found: Sequence[list[dict[str, A
     wrong = [pair for pair in pairs if pair[1][0]["class_id"] != pair[0].label]
     right = [pair for pair in pairs if pair[1][0]["class_id"] == pair[0].label]
     by_class = [[pair for pair in right if pair[0].label == label] for label in range(len(dataset.classes))]
-    spread = [of_class[i] for i in range(len(right)) for of_class in by_class if i < len(of_class)]
-    rows = [_row(*pair, dataset.classes) for pair in (wrong[: SHOWN // 2] + spread)[:SHOWN]]
+    shown = (wrong[: SHOWN // 2] + pictures.in_turn(by_class))[:SHOWN]
+    rows = [_row(*pair, dataset.classes) for pair in shown]
     pictures.contact_sheet(path, rows)
 
 

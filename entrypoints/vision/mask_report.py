@@ -65,7 +65,6 @@ def contact_sheet(path: Path, dataset: Dataset, answers: Sequence[dict[str, Any]
     """Write images with their masks (left) and what was found (right)."""
     pairs = list(zip(dataset.samples, answers, strict=True))
     broken, sound = ([pair for pair in pairs if bool(pair[0].instances) == there] for there in (True, False))
-    spread = [of_kind[i] for i in range(len(pairs)) for of_kind in (broken, sound) if i < len(of_kind)]
     rows = [
         pictures.Row(
             f"{sample.name}  {answer['image_score']:.2f}",
@@ -73,6 +72,6 @@ def contact_sheet(path: Path, dataset: Dataset, answers: Sequence[dict[str, Any]
             pictures.truth(sample, dataset.classes),
             pictures.predictions(answer["predictions"]),
         )
-        for sample, answer in spread[:SHOWN]
+        for sample, answer in pictures.in_turn([broken, sound])[:SHOWN]
     ]
     pictures.contact_sheet(path, rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 COLORS = ("#D7263D", "#1B7FBD", "#2E9E4F", "#E08E0B", "#7B4FB3", "#0FA3A3", "#C2408F", "#6B5B2A")
 INK, FAINT, PAPER = "#22262B", "#8A9199", "#FFFFFF"
 GAP_PX = 10
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +70,12 @@ def draw(image: Array, marks: Sequence[Mark]) -> Array:
     for mark in marks:
         _tag(pen, mark, font, width, canvas.size)
     return np.array(canvas)
+
+
+def in_turn(groups: Sequence[Sequence[Item]]) -> list[Item]:
+    """The first of every group, then the second of every group that has one, and so on."""
+    longest = max(map(len, groups), default=0)
+    return [group[index] for index in range(longest) for group in groups if index < len(group)]
 
 
 def contact_sheet(path: Path, rows: Sequence[Row], *, columns: int = 3, tile_px: int = 240) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from vision import boxes, images, pictures
 from vision.record import Dataset, Sample
 
 SHOWN = 24
-"""Images on the contact sheet at most."""
+"""Images on the contact sheet at most, of each class in turn, and without objects."""
 IOU = 0.5
 Found = Sequence[list[dict[str, Any]]]
 """Predictions of each image, schema in docs/contract.md."""
@@ -49,8 +50,13 @@ def write(out: Path, dataset: Dataset, found: Found, curves: PrecisionRecall, re
         )
     pictures.confusion(out / "confusion.png", confusion(dataset, found), dataset.classes)
     rows = [
-        pictures.Row(sample.name, images.open_image(sample.image), pictures.truth(sample, dataset.classes), marks)
-        for sample, marks in zip(dataset.samples[:SHOWN], map(pictures.predictions, found), strict=False)
+        pictures.Row(
+            sample.name,
+            images.open_image(sample.image),
+            pictures.truth(sample, dataset.classes),
+            pictures.predictions(predictions),
+        )
+        for sample, predictions in shown(dataset, found)
     ]
     pictures.contact_sheet(out / "predictions.jpg", rows)
 
@@ -71,6 +77,15 @@ def confusion(dataset: Dataset, found: Sequence[Sequence[dict[str, Any]]]) -> ND
             if index not in taken:
                 matrix[nothing, instance.class_id] += 1
     return matrix
+
+
+def shown(dataset: Dataset, found: Found) -> list[tuple[Sample, list[dict[str, Any]]]]:
+    """The images of the contact sheet, each with what was found in it."""
+    groups: dict[int, list[tuple[Sample, list[dict[str, Any]]]]] = defaultdict(list)
+    for sample, predictions in zip(dataset.samples, found, strict=True):
+        label = min((one.class_id for one in sample.instances), default=len(dataset.classes))
+        groups[label].append((sample, predictions))
+    return pictures.in_turn([groups[label] for label in sorted(groups)])[:SHOWN]
 
 
 def _matches(sample: Sample, predictions: Sequence[dict[str, Any]]) -> list[int | None]:
