@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from local import validation
 from local.api import rules
 from local.cli.collect import folder_of
 from local.cli.endpoint import Endpoint
@@ -20,6 +19,8 @@ def check(running: Place, request: Mapping[str, Any]) -> Program | None:
     ``request`` may lack the channels that are still to be sent. The endpoint checks it again: another job may have
     taken the name in the meantime.
     """
+    from local import validation  # botocore's, which the other commands need not wait for
+
     sagemaker, body = running.client("sagemaker"), dict(request)
     validation.check_request(sagemaker.meta.service_model.operation_model("CreateTrainingJob").input_shape, body)
     rules.check(body)

@@ -12,7 +12,6 @@ from local.aws.registry import Held, Registry, open_registry, refused
 from local.aws.repository import PREFIX, Repository
 from local.aws.resource import Standing
 from local.aws.tags import build_tag, repository_name
-from local.cli.layers import Layers
 from local.cli.refusal import FAILED, Refusal
 from local.cli.terminal import put, put_json, say
 from local.jobs import builds
@@ -122,6 +121,8 @@ def _send(engine: Any, registry: Registry, image: Local) -> Held:
     name = f"{registry.host}/{image.repository}"
     with asked_to(f"tag {image.name}"):
         engine.tag(image.id, name, image.tag)
+    from local.cli.layers import Layers  # rich takes as long to import as most commands run
+
     with Layers(image.name) as layers, asked_to(f"push {image.name}"):
         for report in _reports(engine.push(name, image.tag, stream=True, auth_config=registry.login)):
             if "error" in report:
