@@ -1,6 +1,6 @@
-"""Two thousand CreateTrainingJob requests made from botocore's model, against a real server.
+"""Seventeen hundred CreateTrainingJob requests made from botocore's model, against a real server.
 
-A third is valid: each is accepted and is a job of a one-line program. The others have one fault each; between
+Three hundred are valid: each is accepted and is a job of a one-line program. The others have one fault each; between
 them they break every constraint of every member, leave out every required member, have a wrong type, an
 unknown member and a null wherever one can be, and ask for whatever Drydock does not do. Each is refused in AWS's
 form, names the member at fault and changes nothing. DRYDOCK_FUZZ_SEED picks other requests.
@@ -25,7 +25,7 @@ from tests.support import emulator as emulators
 from tests.support.emulator import Emulator
 
 SEED = int(os.environ.get("DRYDOCK_FUZZ_SEED", "0"))
-VALID, FAULTY = 700, 1400
+VALID, FAULTY = 300, 1400
 LEFT_TO_RUN = 10
 """Every so many valid jobs run to their end; the others are stopped."""
 

@@ -65,6 +65,7 @@ def test_every_line_of_the_log_is_caught_by_the_definition_of_its_metric_or_by_n
     assert "validation:mAP" in seen  # as AWS's built-in algorithm calls it
 
 
+@pytest.mark.slow
 def test_two_stages_report_the_losses_of_both(job: Job) -> None:
     job.configure(**(TINY | {"epochs": "1", "model": "fasterrcnn_mobilenet_v3_large_fpn"}))
     done = job.run()
