@@ -60,15 +60,19 @@ def predictions(entries: Sequence[Mapping[str, Any]]) -> list[Mark]:
 
 
 def draw(image: Array, marks: Sequence[Mark]) -> Array:
-    """A copy of an image (H, W, 3) with its marks; lines and letters in proportion to the image."""
+    """A copy of an image (H, W, 3) with its marks; lines and letters in proportion to the image.
+
+    A label that would lie on that of a larger mark is left out.
+    """
     scale = max(image.shape[:2]) / 640
     width, font = max(2, round(2.5 * scale)), ImageFont.load_default(max(11, round(17 * scale)))
     canvas = Image.fromarray(_tinted(image, marks))
     pen = ImageDraw.Draw(canvas)
     for mark in marks:
         pen.rectangle(_inner(mark.box, canvas.size), outline=_color(mark), width=width)
-    for mark in marks:
-        _tag(pen, mark, font, width, canvas.size)
+    tags: list[Box] = []
+    for mark in sorted(marks, key=lambda mark: -_area(mark.box)):
+        _tag(pen, mark, font, width, canvas.size, tags)
     return np.array(canvas)
 
 
@@ -166,14 +170,23 @@ def _tag(
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     width: int,
     size: tuple[int, int],
+    tags: list[Box],
 ) -> None:
     text = mark.label if mark.score is None else f"{mark.label} {mark.score:.2f}"
     _, top, right, bottom = pen.textbbox((0, 0), text, font=font)
     wide, high = right + 3 * width, bottom - top + 3 * width
     x = max(0, min(mark.box[0], size[0] - wide))
     y = mark.box[1] - high + width if mark.box[1] >= high else max(0, min(mark.box[1], size[1] - high))
-    pen.rectangle((x, y, x + wide, y + high), fill=_color(mark))
+    tag = (x, y, x + wide, y + high)
+    if any(tag[0] < x2 and x1 < tag[2] and tag[1] < y2 and y1 < tag[3] for x1, y1, x2, y2 in tags):
+        return
+    tags.append(tag)
+    pen.rectangle(tag, fill=_color(mark))
     pen.text((x + 1.5 * width, y + 1.5 * width - top), text, fill=PAPER, font=font)
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _pair(row: Row, tile_px: int) -> Image.Image:

@@ -66,3 +66,11 @@ def test_charts_are_drawn_from_one_epoch_and_from_values_that_are_not_finite(tmp
         with Image.open(tmp_path / name) as chart:
             assert min(chart.size) > 300
             assert len(chart.convert("RGB").getcolors(1 << 20)) > 20
+
+
+def test_a_label_is_left_out_where_a_larger_mark_has_its_own():
+    large, small = mark(box=(40, 50, 120, 110)), mark(box=(41, 51, 44, 54), class_id=1)
+    both, alone = pictures.draw(IMAGE, [small, large]), pictures.draw(IMAGE, [large])
+    assert (both == 255).sum() == (alone == 255).sum()
+    apart = pictures.draw(IMAGE, [mark(box=(2, 100, 6, 110), class_id=1), large])
+    assert (apart == 255).sum() > (alone == 255).sum()
