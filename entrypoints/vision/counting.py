@@ -42,15 +42,13 @@ def load(path: Path, prefer: str = "", channel: str = "", max_count: int | None 
 
     folder = formats.with_images(path, channel)
     found = annotation_files(folder.root)
-    if not found and not prefer and abid.metadata_files(folder.root):
-        dataset = abid.load(None, folder)
-    elif not found and not prefer:
-        dataset = formats.load_labels(path, channel=channel)
-    else:
-        file = formats.choose(folder, found, prefer)
-        labels = file in formats.label_files(folder.root)
-        dataset = formats.load_labels(path, prefer, channel) if labels else abid.load(file, folder)
-    return _up_to(_in_order(dataset, folder), max_count)
+    file = formats.choose(folder, found, prefer) if found or prefer else None
+    in_folders = file is None and (not abid.metadata_files(folder.root) or abid.in_count_folders(folder))
+    if not in_folders and file not in formats.label_files(folder.root):
+        return _up_to(abid.load(file, folder), max_count)
+    dataset = _in_order(formats.load_labels(path, prefer, channel), folder)
+    abid.check(dataset, folder)
+    return _up_to(dataset, max_count)
 
 
 def annotation_files(folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -64,17 +65,68 @@ def test_metadata_that_amazon_could_not_make_is_left_out_with_a_note(abid):
     [
         (
             "file_list.json",
-            {"1": ["data/metadata/7.json"], "2": ["data/metadata/00042.json"]},
-            {"00007": "1", "00042": "2"},
+            {"1": ["data/metadata/7.json"], "3": ["data/metadata/00042.json"]},
+            {"00007": "1", "00042": "3"},
         ),
-        ("val.json", {"0": ["00007.jpg"], "10": ["100313.jpg"]}, {"00007": "0", "100313": "10"}),
-        ("counting_train.json", [[41, 2], [6, 5]], {"00042": "2", "00007": "5"}),  # indices from 0
+        ("val.json", {"0": ["00008.jpg"], "8": ["100313.jpg"]}, {"00008": "0", "100313": "8"}),
+        ("counting_train.json", [[41, 3], [6, 1], [7, 0]], {"00042": "3", "00007": "1", "00008": "0"}),  # from 0
         ("random_train.txt", "42\n7\n", {"00042": "3", "00007": "1"}),  # ids from 1
     ],
 )
 def test_lists_of_ids(abid, name, content, expected):
+    picture(abid / "bin-images/00008.jpg")  # without metadata
     (abid / name).write_text(content if isinstance(content, str) else json.dumps(content))
     assert found(counting.load(abid)) == expected
+
+
+def test_a_list_whose_numbers_begin_at_1_is_read_so_where_only_that_fits_the_metadata(abid):
+    picture(abid / "bin-images/00008.jpg")
+    (abid / "metadata/00008.json").write_text('{"EXPECTED_QUANTITY": 5}')
+    (abid / "counting_train.json").write_text("[[7, 1], [42, 3]]")  # of images 8 and 43, were they from 0
+    dataset = counting.load(abid, channel="train")
+    assert found(dataset) == {"00007": "1", "00042": "3"}
+    assert dataset.notes == (
+        "the numbers of train/counting_train.json are taken as ids from 1: so they agree with the metadata",
+        "2 images that train/counting_train.json does not name left out",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "counting_train.json",
+            [[6, 3], [41, 3]],
+            "image 00007 has 3 objects by train/counting_train.json, [0], but 1",
+        ),
+        ("counting_train.json", [[6, 1], [42, 3], [41, 1]], "by train/counting_train.json, [2], but 3 by"),
+        ("file_list.json", {"2": ["42.jpg"]}, 'image 00042 has 2 objects by train/file_list.json, "2"[0], but 3 by'),
+        ("x.lst", "1\t3\t00042.jpg\n2\t7\t100313.jpg\n", "image 100313 has 7 objects by train/x.lst:2, but 8 by"),
+    ],
+)
+def test_a_list_that_contradicts_the_metadata_is_refused(abid, name, content, said):
+    (abid / name).write_text(content if isinstance(content, str) else json.dumps(content))
+    message = refusal(abid, channel="train")
+    assert said in message
+    assert "EXPECTED_QUANTITY in train/metadata/" in message
+
+
+def test_count_folders_are_held_against_the_metadata_and_keep_images_without_any(abid):
+    for number, count in ((7, 1), (42, 3), (50, 1)):
+        picture(abid / f"{count}/{number:05d}.jpg")
+    shutil.rmtree(abid / "bin-images")
+    assert found(counting.load(abid)) == {"00007": "1", "00042": "3", "00050": "1"}
+    (abid / "3/00042.jpg").rename(abid / "1/00042.jpg")
+    picture(abid / "3/00051.jpg")
+    assert refusal(abid, channel="train") == (
+        "image 00042 has 1 objects by train/1/00042.jpg, but 3 by EXPECTED_QUANTITY in train/metadata/00042.json"
+    )
+
+
+def test_images_without_metadata_are_left_out_with_a_note(abid):
+    picture(abid / "bin-images/00008.jpg")
+    picture(abid / "bin-images/shelf.jpg")
+    assert counting.load(abid).notes == ("2 images without metadata left out",)
 
 
 def test_folders_named_by_the_count(tmp_path):
