@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,8 @@ from vision.folder import Folder
 from vision.record import Dataset
 
 NORMAL = frozenset({"normal", "good", "ok", "free", "whole", "pass", "negative", "no_defect", "0"})
-"""Class names, in lower case, that mean that nothing is wrong."""
+"""Class names, in lower case, that mean that nothing is wrong; all but 0 also as words of a name, `Train_OK`."""
+NEGATIONS = frozenset({"no", "not", "non"})
 
 
 def load_sets(
@@ -70,15 +72,32 @@ def check_samples(sets: tuple[Dataset, Dataset], wanted: int | None) -> None:
 
 
 def positive_class(classes: tuple[str, ...], wanted: str) -> int:
-    """Which of two classes is the one to find: `wanted`, else the one that is not called normal, else the second."""
+    """Which of two classes is the one to find: `wanted`, else the one that is not called normal, else the second.
+
+    Refusal where both are called normal in some way.
+    """
     if wanted:
         if wanted not in classes:
             raise Refusal(
                 f"positive-class={wanted} is none of the classes ({', '.join(classes)})", f"name {classes[0]}, say"
             )
         return classes.index(wanted)
-    usual = [index for index, name in enumerate(classes) if name.lower() not in NORMAL]
-    return usual[0] if len(usual) == 1 else 1
+    others = [index for index, name in enumerate(classes) if not _is_normal(name)]
+    if not others:
+        raise Refusal(
+            f"which class is to be found? Both are called normal: {', '.join(classes)}",
+            f"set the hyperparameter positive-class={classes[1]}, say",
+        )
+    return others[0] if len(others) == 1 else 1
+
+
+def _is_normal(name: str) -> bool:
+    """Whether a class name, or a word in it that no negation precedes, says that nothing is wrong."""
+    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
+    if name.lower() in NORMAL or "_".join(words) in NORMAL:
+        return True
+    pairs = zip(["", *words], words, strict=False)
+    return any(word in NORMAL - {"0"} and before not in NEGATIONS for before, word in pairs)
 
 
 def labels(dataset: Dataset) -> list[int]:

@@ -1,7 +1,8 @@
 """Folders named by class, `normal/a.jpg`, `anomalous/b.jpg`, also below `train/`, `validation/` and `test/`.
 
-Where every image of a folder has a partner of the same name with another suffix, the PNGs and BMPs are masks, which
-are left aside (`MT_Crack/Imgs/a.jpg` and `a.png`).
+Masks are left aside: those that names and folders tell (`mask_names`; `a_label.bmp`, `a_GT.png`, `masks/a.png` of an
+image `a`), and where every image of a folder has a partner of the same name with another suffix, the PNGs and BMPs
+(`MT_Crack/Imgs/a.jpg` and `a.png`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from optml.errors import Refusal
 from vision import images
 from vision.folder import Folder
+from vision.formats import mask_names
 from vision.formats.resolve import visible
 from vision.record import Dataset, Sample, build
 
@@ -30,7 +32,8 @@ HINT = "put the images into one folder for each class, normal/ and anomalous/ sa
 
 def load(folder: Folder) -> Dataset:
     """The data set of a folder tree; folders around the class folders are passed over."""
-    found, masks = _without_masks(images.find(folder.root), folder)
+    everything = images.find(folder.root)
+    found = _without_partners(_without_masks(everything, folder), folder)
     root, placed = _root(folder, found), []
     parted = all(path.relative_to(root).parts[0].lower() in PARTS for path in found)
     for path in found:
@@ -44,8 +47,9 @@ def load(folder: Folder) -> Dataset:
     for path, split, name in placed:
         width, height = images.image_size(path, folder.show(path))
         source = folder.show(path.parent)
-        samples.append(Sample(path, folder.name(path), width, height, (), source, split, classes.index(name)))
-    return build(classes, samples, _notes(folder, masks), folder.label, str(folder))
+        group = _group(mask_names.key(folder.name(path)))
+        samples.append(Sample(path, folder.name(path), width, height, (), source, split, classes.index(name), group))
+    return build(classes, samples, _notes(folder, len(everything) - len(found)), folder.label, str(folder))
 
 
 def _root(folder: Folder, found: Sequence[Path]) -> Path:
@@ -61,13 +65,48 @@ def _root(folder: Folder, found: Sequence[Path]) -> Path:
         root = only
 
 
-def _without_masks(found: Iterable[Path], folder: Folder) -> tuple[list[Path], int]:
-    """The images that are no masks, and how many are."""
+def _group(key: str) -> str:
+    """What keeps an image together with others in a split: the item of KolektorSDD, or nothing."""
+    item = mask_names.item(key)
+    return item if item != key else ""
+
+
+def _without_masks(found: Sequence[Path], folder: Folder) -> list[Path]:
+    """The images that are not masks of others by their names or folders; Refusal for a mask without its image.
+
+    A folder or an image that is only called so is none: no image of it, and of no other of the kind, is there.
+    """
+    suspects = {path for path in found if mask_names.is_mask(folder.name(path))}
+    keys = {_key(path, folder) for path in found if path not in suspects}
+    masks = {path for path in suspects if _key(path, folder) in keys}
+    kinds = {_kind(path, folder) for path in masks}
+    for path in sorted(suspects - masks):
+        if _kind(path, folder) in kinds:
+            raise Refusal(
+                f"{folder.show(path)} is a mask as those beside it are, but its image is not there",
+                "add the image, or remove the mask",
+            )
+    return [path for path in found if path not in masks]
+
+
+def _key(path: Path, folder: Folder) -> str:
+    """That of `mask_names`, also without the parts: `test/crack/1.png` has `ground_truth/crack/1_mask.png`."""
+    return "/".join(part for part in mask_names.key(folder.name(path)).split("/") if part.lower() not in PARTS)
+
+
+def _kind(path: Path, folder: Folder) -> str:
+    """What makes it look like a mask: the folder called so, else the suffix of its name."""
+    parents = folder.name(path.parent).lower().split("/") if path.parent != folder.root else []
+    within = [part for part in parents if part in mask_names.MASK_FOLDERS]
+    return within[-1] if within else path.stem.lower().rpartition("_")[2]
+
+
+def _without_partners(found: Iterable[Path], folder: Folder) -> list[Path]:
+    """The images without those that are masks for having the name of another, with another suffix."""
     by_folder: dict[Path, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for path in found:
         by_folder[path.parent][path.stem].append(path)
     kept: list[Path] = []
-    masks = 0
     for stems in by_folder.values():
         pairs = [paths for paths in stems.values() if len(paths) > 1]
         marked = [_photograph(paths) for paths in pairs]
@@ -78,8 +117,7 @@ def _without_masks(found: Iterable[Path], folder: Folder) -> tuple[list[Path], i
                 "remove one of the two; masks are passed over where every image of a folder has one",
             )
         kept += [path for path in marked if path] or [paths[0] for paths in stems.values()]
-        masks += len(pairs)
-    return sorted(kept), masks
+    return sorted(kept)
 
 
 def _photograph(paths: Sequence[Path]) -> Path | None:

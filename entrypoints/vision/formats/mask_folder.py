@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,18 +27,13 @@ from numpy.typing import NDArray
 from optml.errors import Refusal
 from vision import documents, frames, images, masks
 from vision.folder import Folder
-from vision.formats import mask_values
+from vision.formats import mask_names, mask_values
 from vision.formats.image_folder import PARTS
 from vision.frames import Frame
 from vision.record import Dataset, Instance, Sample, build
 
-IMAGE_FOLDERS = frozenset({"images", "image", "imgs", "img"})
-MASK_FOLDERS = frozenset({"masks", "mask", "labels", "label", "annotations", "ground_truth", "groundtruth", "gt"})
 CLASSES = "classes.txt"
 DEFECT = "defect"
-MASK_NAME = re.compile(r"(?P<stem>.+)_(?:gt|label|mask)(?P<copy> \(copy(?: \d+)?\))?", re.IGNORECASE)
-COPY = re.compile(r"(?P<stem>.+) \(copy(?: \d+)?\)")
-KOLEKTOR_ITEM = re.compile(r"(?:.*/)?(kos\d+)[_/]Part\d+")
 HINT = "put images into images/ and masks of the same names into masks/, or call the mask of a.png a_GT.png"
 
 
@@ -81,7 +75,7 @@ def load(folder: Folder) -> Dataset:
 
 def _pairs(folder: Folder) -> list[_Pair]:
     found = images.find(folder.root)
-    marked = {path for path in found if _is_mask(folder.name(path))}
+    marked = {path for path in found if mask_names.is_mask(folder.name(path))}
     if not marked:
         marked = _second_of_pairs(found, folder)
     pictures = _by_key((path for path in found if path not in marked), folder)
@@ -102,12 +96,6 @@ def _pairs(folder: Folder) -> list[_Pair]:
     return [_Pair(key, pictures[key], answers[key]) for key in sorted(pictures)]
 
 
-def _is_mask(name: str) -> bool:
-    *parents, file = name.lower().split("/")
-    inner = next((part for part in reversed(parents) if part in MASK_FOLDERS | IMAGE_FOLDERS), "")
-    return inner in MASK_FOLDERS or (inner not in IMAGE_FOLDERS and bool(MASK_NAME.fullmatch(Path(file).stem)))
-
-
 def _second_of_pairs(found: Sequence[Path], folder: Folder) -> set[Path]:
     """The PNG or BMP of every JPEG, where each image has such a partner."""
     stems = Counter(path.with_suffix("") for path in found)
@@ -120,13 +108,7 @@ def _second_of_pairs(found: Sequence[Path], folder: Folder) -> set[Path]:
 def _by_key(paths: Iterable[Path], folder: Folder) -> dict[str, Path]:
     keyed: dict[str, Path] = {}
     for path in paths:
-        *parents, file = folder.name(path).split("/")
-        stem = Path(file).stem
-        named = MASK_NAME.fullmatch(stem)
-        if named and _is_mask(folder.name(path)):
-            stem = named["stem"] + (named["copy"] or "")
-        key = "/".join([*(part for part in parents if part.lower() not in MASK_FOLDERS | IMAGE_FOLDERS), stem])
-        other = keyed.setdefault(key, path)
+        other = keyed.setdefault(mask_names.key(folder.name(path)), path)
         if other is not path:
             raise Refusal(
                 f"{folder.show(other)} and {folder.show(path)} differ in the suffix only", "remove one of the two"
@@ -139,7 +121,7 @@ def _without_copies(pairs: Sequence[_Pair], folder: Folder) -> tuple[list[_Pair]
     by_key = {pair.key: pair for pair in pairs}
     kept = []
     for pair in pairs:
-        copied = COPY.fullmatch(pair.key)
+        copied = mask_names.COPY.fullmatch(pair.key)
         original = by_key.get(copied["stem"]) if copied else None
         if original is None or original.image.read_bytes() != pair.image.read_bytes():
             kept.append(pair)
@@ -187,7 +169,7 @@ def _instances(labels: NDArray[np.uint8]) -> Iterable[Instance]:
 
 def _groups(pairs: Sequence[_Pair]) -> dict[str, str]:
     """The group of a key: an item of KolektorSDD is one, and images of the same bytes join theirs (kos01 and kos26)."""
-    own = {pair.key: _item(pair.key) for pair in pairs}
+    own = {pair.key: mask_names.item(pair.key) for pair in pairs}
     leader = {group: group for group in own.values()}
 
     def first(group: str) -> str:
@@ -206,11 +188,6 @@ def _groups(pairs: Sequence[_Pair]) -> dict[str, str]:
     for key, group in own.items():
         members[first(group)].append(key)
     return {key: group for group, keys in members.items() if len(keys) > 1 for key in keys}
-
-
-def _item(key: str) -> str:
-    named = KOLEKTOR_ITEM.fullmatch(key)
-    return named[1] if named else COPY.sub(r"\g<stem>", key)
 
 
 def _notes(read: Sequence[_Read], copies: int) -> list[str]:

@@ -68,6 +68,52 @@ def test_masks_beside_all_images_are_left_aside_and_others_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("image", "mask"),
+    [
+        ("kos{}_Part1.jpg", "kos{}_Part1_label.bmp"),
+        ("{}.png", "{}_GT.png"),
+        ("{}.png", "{}_mask.png"),
+        ("{} (copy).png", "{}_GT (copy).png"),
+        ("images/{}.jpg", "masks/{}.png"),
+    ],
+)
+def test_masks_that_names_and_folders_tell_are_left_aside(tmp_path, image, mask):
+    for number in range(4):
+        folder = tmp_path / "Data" / ("Train_NG" if number < 2 else "Train_OK")
+        picture(folder / image.format(number))
+        picture(folder / mask.format(number))
+    dataset = formats.load_labels(tmp_path)
+    assert [sample.image.name for sample in dataset.samples] == [Path(image.format(n)).name for n in range(4)]
+    assert dataset.notes == ("4 masks left aside",)
+    next((tmp_path / "Data/Train_OK").rglob(Path(image.format(3)).name)).unlink()
+    assert f"{Path(mask.format(3)).name} is a mask as those beside it are, but its image is not there" in refusal(
+        tmp_path
+    )
+
+
+def test_masks_of_a_folder_beside_the_parts_are_left_aside(tmp_path):
+    for name in ("train/good/1.png", "test/good/2.png", "test/crack/1.png", "ground_truth/crack/1_mask.png"):
+        picture(tmp_path / "tile" / name)
+    dataset = formats.load_labels(tmp_path)
+    assert dataset.classes == ("crack", "good")
+    assert dataset.notes == ("1 masks left aside",)
+
+
+def test_classes_and_images_that_are_only_called_like_masks_are_none(tmp_path):
+    for name in ("label/1.png", "label/2.png", "no_label/1.png", "no_label/front_label.png"):
+        picture(tmp_path / name)
+    dataset = formats.load_labels(tmp_path)
+    assert dataset.classes == ("label", "no_label")
+    assert len(dataset.samples) == 4
+
+
+def test_images_of_one_item_of_kolektor_stay_on_one_side_of_a_split(tmp_path):
+    for name in ("ok/kos01_Part1.jpg", "ng/kos01_Part5.jpg", "ok/kos02_Part1.jpg"):
+        picture(tmp_path / name)
+    assert [sample.group for sample in formats.load_labels(tmp_path).samples] == ["kos01", "kos01", "kos02"]
+
+
+@pytest.mark.parametrize(
     ("names", "said"),
     [
         (["a/1.png", "2.png"], "2.png lies in no class folder"),
@@ -211,10 +257,22 @@ def test_a_split_holds_every_class_in_both_parts(tmp_path):
         (("0", "1"), "", 1),
         (("cat", "dog"), "", 1),
         (("cat", "dog"), "cat", 0),
+        (("Train_NG", "Train_OK"), "", 0),
+        (("back_bad", "ok_front"), "", 0),
+        (("GoodParts", "Scratched"), "", 1),
+        (("no_good", "really good"), "", 0),
+        (("normal", "not-normal"), "", 1),
+        (("class_0", "class_1"), "", 1),
     ],
 )
 def test_which_of_two_classes_is_to_be_found(classes, wanted, index):
     assert classification.positive_class(classes, wanted) == index
+
+
+def test_two_classes_that_are_both_called_normal_have_to_be_told_apart():
+    with pytest.raises(Refusal, match="Both are called normal: ok_back, ok_front") as caught:
+        classification.positive_class(("ok_back", "ok_front"), "")
+    assert "positive-class=ok_front" in caught.value.hint
 
 
 def test_a_class_beyond_the_head_is_named_with_its_line(tmp_path):
@@ -229,5 +287,7 @@ def test_real_sets_read(real_data):
     assert (aliens.classes, len(aliens.samples)) == (("anomaly", "normal"), 60)
     tiles = formats.load_labels(real_data / "magnetic-tile")
     assert (len(tiles.classes), len(tiles.samples)) == (6, 258)
+    items = formats.load_labels(real_data / "ksdd")
+    assert (items.classes, len(items.samples)) == (("Train_NG", "Train_OK"), 23)
     cookies = formats.load_labels(real_data / "cookie", prefer="train_class.manifest")
     assert (cookies.classes, len(cookies.samples)) == (("normal", "anomaly"), 63)
