@@ -15,18 +15,10 @@ from optml.errors import Refusal
 from vision import images
 from vision.folder import Folder
 from vision.formats import mask_names
+from vision.formats.parts import PARTS
 from vision.formats.resolve import visible
 from vision.record import Dataset, Sample, build
 
-PARTS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
 HINT = "put the images into one folder for each class, normal/ and anomalous/ say"
 
 

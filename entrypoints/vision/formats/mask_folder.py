@@ -27,8 +27,7 @@ from numpy.typing import NDArray
 from optml.errors import Refusal
 from vision import documents, frames, images, masks
 from vision.folder import Folder
-from vision.formats import mask_names, mask_values
-from vision.formats.image_folder import PARTS
+from vision.formats import mask_names, mask_values, parts
 from vision.frames import Frame
 from vision.record import Dataset, Instance, Sample, build
 
@@ -59,11 +58,11 @@ def load(folder: Folder) -> Dataset:
     names = _class_names(folder)
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         read = list(pool.map(lambda pair: _read(pair, folder, names), pairs))
-    parted = all(pair.key.split("/")[0].lower() in PARTS and "/" in pair.key for pair in pairs)
+    declared = parts.of([pair.key for pair in pairs])
     groups = _groups(pairs)
     samples = []
-    for pair, one in zip(pairs, read, strict=True):
-        split = PARTS[pair.key.split("/")[0].lower()] if parted else ""
+    for pair, one, part in zip(pairs, read, declared, strict=True):
+        split = part if all(declared) else ""
         instances = () if one.labels is None else tuple(_instances(one.labels))
         name, source = folder.name(pair.image), folder.show(pair.mask)
         samples.append(

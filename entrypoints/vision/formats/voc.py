@@ -1,26 +1,28 @@
 """Pascal VOC: an XML file an image, with the objects' names and boxes, counted from 1 with both ends in the box.
 
 So 1 is taken off the minima only: `xmin 1, xmax 200` is all of 200 pixels. A class is what its object says, never the
-file's name. An XML belongs to the image of its own name; where there is none, to its `<filename>`. An XML without
-objects is a negative. The split is that of `ImageSets/Main/*.txt`, or of folders called train, validation and test.
+file's name. An XML belongs to the image of its own name, of several to its `<filename>`, which also counts where there
+is none; what lies in VOC's folders SegmentationClass and SegmentationObject is no photograph. An XML without objects is
+a negative. The split is that of `ImageSets/Main/*.txt`, or of folders called train, validation and test.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 
 from optml.errors import Refusal
 from vision import documents, images
 from vision.documents import Element
 from vision.folder import Folder, shortened
-from vision.formats import corners
-from vision.formats.image_folder import PARTS
+from vision.formats import corners, parts
+from vision.formats.parts import PARTS
 from vision.formats.resolve import Resolver, visible
 from vision.record import Dataset, Instance, Sample, build
 
 HINT = "write <xmin>, <ymin>, <xmax>, <ymax> in pixels from 1 to the image's width and height"
+SEGMENTATION = frozenset({"SegmentationClass", "SegmentationObject"})
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -41,14 +43,17 @@ def files(folder: Path) -> list[Path]:
 
 def load(folder: Folder) -> Dataset:
     """The data set of a folder of XML files and images; Refusal that names the file and line of a fault."""
-    found, pictures = files(folder.root), images.find(folder.root)
+    found, everything = files(folder.root), images.find(folder.root)
+    pictures = [path for path in everything if path.parent.name not in SEGMENTATION]
     by_stem: dict[str, list[Path]] = defaultdict(list)
     for path in pictures:
         by_stem[path.stem].append(path)
     reading = _Reading(folder, by_stem, _listed(folder))
     read = [(path, documents.from_xml(path, folder.show(path), "write the file anew")) for path in found]
     names = sorted({_name(thing, folder.show(path)) for path, root in read for thing in root.all("object")})
-    samples = [_sample(path, root, names, reading) for path, root in read]
+    samples = _parted([_sample(path, root, names, reading) for path, root in read], reading)
+    if masks := len(everything) - len(pictures):
+        reading.notes["masks in Segmentation folders left aside"] = masks
     if left := len(pictures) - len({sample.image for sample in samples}):
         reading.notes["images without an XML file left out"] = left
     notes = [f"{count} {text}" for text, count in reading.notes.items()]
@@ -95,14 +100,16 @@ def _sample(path: Path, root: Element, names: list[str], reading: _Reading) -> S
     for text in [text for text, count in reading.notes.items() if not count]:
         del reading.notes[text]
     name = reading.folder.name(image)
-    return Sample(image, name, width, height, tuple(instances.values()), shown, _split(name, image.stem, reading))
+    return Sample(image, name, width, height, tuple(instances.values()), shown)
 
 
-def _split(name: str, stem: str, reading: _Reading) -> str:
-    if stem in reading.listed:
-        return reading.listed[stem]
-    top, _, rest = name.partition("/")
-    return PARTS.get(top.lower(), "") if rest else ""
+def _parted(samples: list[Sample], reading: _Reading) -> list[Sample]:
+    """The samples with the part that a list, or else a folder, puts each into."""
+    folders = parts.of([sample.name for sample in samples])
+    return [
+        replace(sample, split=reading.listed.get(sample.image.stem, part))
+        for sample, part in zip(samples, folders, strict=True)
+    ]
 
 
 def _image(path: Path, root: Element, reading: _Reading) -> Path:
@@ -110,13 +117,15 @@ def _image(path: Path, root: Element, reading: _Reading) -> Path:
     named = reading.by_stem.get(path.stem, [])
     near = [one for one in named if one.parent == path.parent]
     near = near or [one for one in named if one.parent.parent == path.parent.parent]
-    near = near or [one for one in named if len(named) == 1]
+    near = near or named
+    shown, written = reading.folder.show(path), root.first("filename")
+    if len(near) > 1 and written is not None:
+        near = [one for one in near if one.name == PurePosixPath(written.text).name]
     if len(near) == 1:
         return near[0]
-    shown, written = reading.folder.show(path), root.first("filename")
     if named:
         listed = ", ".join(reading.folder.show(one) for one in named)
-        raise Refusal(f"{shown} could annotate any of {listed}", "keep one image of that name")
+        raise Refusal(f"{shown} could annotate any of {listed}", "keep one of that name, or name it in <filename>")
     if written is None or not written.text:
         raise Refusal(f"no image {path.stem} ({shown}; looked in {reading.folder})", f"add it to {reading.folder}")
     return Resolver(path, reading.folder).find(written.text, f"{shown}:{written.line}")

@@ -42,11 +42,12 @@ def marked(folder: Path) -> dict[str, list[tuple[int, int, int]]]:
     return found
 
 
-def test_folders_of_images_and_masks_in_parts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("around", ["", "set/"])
+def test_folders_of_images_and_masks_in_parts(tmp_path: Path, around: str) -> None:
     for part in ("train", "val"):
-        picture(tmp_path / part / "images/a.jpg")
-        mask(tmp_path / part / "masks/a.png", {(3, 2): 255})
-    assert marked(tmp_path) == {"train/images/a.jpg": [(3, 2, 1)], "val/images/a.jpg": [(3, 2, 1)]}
+        picture(tmp_path / around / part / "images/a.jpg")
+        mask(tmp_path / around / part / "masks/a.png", {(3, 2): 255})
+    assert marked(tmp_path) == {f"{around}{part}/images/a.jpg": [(3, 2, 1)] for part in ("train", "val")}
     assert {sample.split for sample in formats.load_masks(tmp_path).samples} == {"train", "validation"}
 
 

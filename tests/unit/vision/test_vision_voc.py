@@ -77,11 +77,32 @@ def test_an_xml_belongs_to_the_image_of_its_own_name_else_to_its_filename(tmp_pa
     ]
 
 
-@pytest.mark.parametrize("how", ["folders", "lists"])
+def test_the_official_layout_with_masks_of_the_images_names(tmp_path):
+    folder = tmp_path / "VOCdevkit/VOC2007"
+    for name in ("000032", "000033"):
+        annotate(folder, name, thing(1, 1, 9, 9), filename=f"{name}.jpg")
+        for masks in ("SegmentationClass", "SegmentationObject"):
+            (folder / masks).mkdir(exist_ok=True)
+            Image.new("P", (200, 100)).save(folder / masks / f"{name}.png")
+    data = formats.load(tmp_path)
+    assert [sample.image.parent.name for sample in data.samples] == ["IMAGES", "IMAGES"]
+    assert data.notes == ("4 masks in Segmentation folders left aside",)
+
+
+def test_of_several_images_of_its_name_an_xml_belongs_to_its_filename(tmp_path):
+    annotate(tmp_path, "a", thing(1, 1, 9, 9), filename="a.png")
+    Image.new("RGB", (200, 100)).save(tmp_path / "IMAGES/a.png")
+    assert [sample.name for sample in formats.load(tmp_path).samples] == ["IMAGES/a.png"]
+    annotate(tmp_path, "a", thing(1, 1, 9, 9), filename="a")
+    assert "could annotate any of train/IMAGES/a.jpg, train/IMAGES/a.png" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("how", ["folders", "folders in one", "lists"])
 def test_the_parts_that_the_data_set_names_are_its_split(tmp_path, how):
-    if how == "folders":
-        annotate(tmp_path / "train", "a", thing(1, 1, 9, 9))
-        annotate(tmp_path / "validation", "a", thing(1, 1, 9, 9))
+    if how.startswith("folders"):
+        folder = tmp_path / "NEU-DET/deep" if how == "folders in one" else tmp_path
+        annotate(folder / "train", "a", thing(1, 1, 9, 9))
+        annotate(folder / "validation", "a", thing(1, 1, 9, 9))
     else:
         for name in "ab":
             annotate(tmp_path, name, thing(1, 1, 9, 9))
