@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optml.errors import Refusal
-from vision import formats, record, splits
+from vision import copies, formats, record, splits
 from vision.record import Dataset
 
 
@@ -28,12 +28,19 @@ def load(
     dataset = reader.load(train, preferred["train"], "train")
     if validation:
         held_out = reader.load(validation, preferred["validation"], "validation")
-        return dataset, record.aligned(held_out, dataset.classes)
+        return _told_of_copies(dataset, record.aligned(held_out, dataset.classes))
     given = splits.given(dataset)
-    parts = given or splits.split(dataset, fraction, seed)
+    parts = _told_of_copies(*given) if given else splits.split(dataset, fraction, seed)
     split_file.parent.mkdir(parents=True, exist_ok=True)
     splits.write_split(split_file, *parts, seed=seed, fraction=None if given else fraction)
     return parts
+
+
+def _told_of_copies(train: Dataset, validation: Dataset) -> tuple[Dataset, Dataset]:
+    """The parts that a user gave, with a note where one file is in both."""
+    shared = copies.across(train, validation)
+    note = f"{shared} validation images are training images byte for byte, which flatters what is measured on them"
+    return replace(train, notes=(*train.notes, note)) if shared else train, validation
 
 
 def _preferred(folders: Mapping[str, Path], manifest: str, reader: Reader) -> dict[str, str]:

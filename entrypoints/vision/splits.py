@@ -2,7 +2,8 @@
 
 The classes are those of its instances and of the image as a whole. Samples without any are a stratum of their own, so
 negatives are shared out like every class. Samples that the data set sets aside for testing go into neither part.
-Samples of one group stay together: what is said of a sample here holds of the group as one.
+Samples of one group, and those whose images are the same file byte for byte, stay together: what is said of a sample
+here holds of the group as one.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import hashlib
 import json
 import math
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 from optml.errors import Refusal
+from vision import copies
 from vision.record import Dataset, Sample
 
 
@@ -32,7 +35,7 @@ def split(dataset: Dataset, fraction: float = 0.2, seed: int = 0) -> tuple[Datas
     """
     if not 0 < fraction < 1:
         raise Refusal(f"validation fraction {fraction} is not between 0 and 1", "use 0.2, for one sample in five")
-    chosen: set[str] = set()
+    dataset, chosen = _with_copies_together(dataset), set[str]()
     pool = [group for stratum in _strata(dataset, seed) if len(stratum) > 1 for group in stratum]
     for position, group in enumerate(pool):
         if math.floor((position + 1) * fraction + 0.5) > math.floor(position * fraction + 0.5):
@@ -41,8 +44,10 @@ def split(dataset: Dataset, fraction: float = 0.2, seed: int = 0) -> tuple[Datas
         chosen |= {sample.name for sample in pool[0]}
     parts = _parts(dataset, chosen)
     if not parts[0].samples or not parts[1].samples:
+        groups = sum(map(len, _strata(dataset, seed)))
+        alike = f" that show {groups} things" if groups < len(_usable(dataset)) else ""
         raise Refusal(
-            f"{len(_usable(dataset))} samples are too few to set some aside for validation",
+            f"{len(_usable(dataset))} samples{alike} are too few to set some aside for validation",
             "add images, or give a validation channel",
         )
     return parts
@@ -54,6 +59,7 @@ def k_folds(dataset: Dataset, k: int = 5, seed: int = 0) -> list[tuple[Dataset, 
         raise Refusal(
             f"{len(_usable(dataset))} samples cannot make {k} folds", "use 2 folds or more, at most one a sample"
         )
+    dataset = _with_copies_together(dataset)
     ordered = [group for stratum in _strata(dataset, seed) for group in stratum]
     return [_parts(dataset, {sample.name for group in ordered[fold::k] for sample in group}) for fold in range(k)]
 
@@ -70,6 +76,12 @@ def write_split(path: Path, train: Dataset, validation: Dataset, *, seed: int, f
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     partial.replace(path)
+
+
+def _with_copies_together(dataset: Dataset) -> Dataset:
+    joined, repeats = copies.together(dataset)
+    note = f"{repeats} images repeat another byte for byte, and stay on its side of the split"
+    return replace(joined, notes=(*joined.notes, note)) if repeats else joined
 
 
 def _strata(dataset: Dataset, seed: int) -> list[list[list[Sample]]]:

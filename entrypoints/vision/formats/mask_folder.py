@@ -13,9 +13,8 @@ line; without it they tell defective from sound (`mask_values`). A background-on
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -167,26 +166,10 @@ def _instances(labels: NDArray[np.uint8]) -> Iterable[Instance]:
 
 
 def _groups(pairs: Sequence[_Pair]) -> dict[str, str]:
-    """The group of a key: an item of KolektorSDD is one, and images of the same bytes join theirs (kos01 and kos26)."""
-    own = {pair.key: mask_names.item(pair.key) for pair in pairs}
-    leader = {group: group for group in own.values()}
-
-    def first(group: str) -> str:
-        while leader[group] != group:
-            group = leader[group]
-        return group
-
-    same: dict[tuple[int, bytes], str] = {}
-    sizes = Counter(pair.image.stat().st_size for pair in pairs)
-    for pair in pairs:
-        size = pair.image.stat().st_size
-        if sizes[size] > 1:
-            met = same.setdefault((size, hashlib.sha256(pair.image.read_bytes()).digest()), own[pair.key])
-            leader[first(own[pair.key])] = first(met)
-    members: dict[str, list[str]] = defaultdict(list)
-    for key, group in own.items():
-        members[first(group)].append(key)
-    return {key: group for group, keys in members.items() if len(keys) > 1 for key in keys}
+    """What keeps the images of a thing together, by key: the item of KolektorSDD, the original of a copy."""
+    items = {pair.key: mask_names.item(pair.key) for pair in pairs}
+    several = Counter(items.values())
+    return {key: item for key, item in items.items() if several[item] > 1}
 
 
 def _notes(read: Sequence[_Read], copies: int) -> list[str]:

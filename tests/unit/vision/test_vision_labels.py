@@ -13,9 +13,9 @@ from optml.errors import Refusal
 from vision import classification, formats, splits
 
 
-def picture(path: Path, size: tuple[int, int] = (12, 8)) -> Path:
+def picture(path: Path, size: tuple[int, int] = (12, 8), shade: int = 90) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.full((*size[::-1], 3), 90, np.uint8)).save(path)
+    Image.fromarray(np.full((*size[::-1], 3), shade, np.uint8)).save(path)
     return path
 
 
@@ -240,10 +240,17 @@ def test_an_image_listed_twice_is_refused(tmp_path):
     assert "annotated twice" in refusal(lst(tmp_path, "1\t0\timages/a.png\n2\t1\timages/a.png\n"))
 
 
+def test_images_that_are_all_the_same_cannot_be_split(tmp_path):
+    for name in ("normal", "anomalous"):
+        picture(tmp_path / name / "1.png")
+    with pytest.raises(Refusal, match="2 samples that show 1 things are too few"):
+        splits.split(formats.load_labels(tmp_path))
+
+
 def test_a_split_holds_every_class_in_both_parts(tmp_path):
     for name, count in (("normal", 20), ("anomalous", 5)):
         for number in range(count):
-            picture(tmp_path / name / f"{number}.png")
+            picture(tmp_path / name / f"{number}.png", shade=count + number)
     train, validation = splits.split(formats.load_labels(tmp_path), 0.2, seed=3)
     assert sorted(validation.classes[i] for i in classification.labels(validation)) == ["anomalous"] + ["normal"] * 4
     assert len(train.samples) == 20

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optml.errors import Refusal
-from vision import splits
+from vision import sets, splits
 from vision.record import Dataset, Instance, Sample, aligned, build
 
 
@@ -57,6 +57,41 @@ def test_the_order_of_samples_does_not_matter_and_the_seed_does():
     backwards = whole.subset(whole.samples[::-1])
     assert names(splits.split(whole, seed=3)[1]) == names(splits.split(backwards, seed=3)[1])
     assert names(splits.split(whole, seed=3)[1]) != names(splits.split(whole, seed=4)[1])
+
+
+def written(whole: Dataset, folder: Path, contents: dict[int, bytes]) -> Dataset:
+    """`whole` with a file for each image: of its own content, unless `contents` has another for its place."""
+    samples = []
+    for place, sample in enumerate(whole.samples):
+        path = folder / sample.name
+        path.write_bytes(contents.get(place, b"%6d" % place))
+        samples.append(replace(sample, image=path))
+    return whole.subset(samples)
+
+
+@pytest.mark.parametrize("length", [6, 1 << 18])
+def test_images_of_the_same_bytes_stay_together_whatever_their_classes(tmp_path, length):
+    start = bytes(length - 1)
+    same = {0: start + b"a", 7: start + b"a", 13: start + b"a", 3: start + b"b", 9: start + b"b", 5: start + b"c"}
+    whole = written(data({(): 8, (0,): 8}), tmp_path, same)
+    for seed in range(8):
+        train, validation = splits.split(whole, 0.4, seed)
+        assert "3 images repeat another byte for byte, and stay on its side of the split" in train.notes
+        held = {index for index, sample in enumerate(whole.samples) if sample.name in names(validation)}
+        assert all(len(held & group) in (0, len(group)) for group in ({0, 7, 13}, {3, 9}))
+        folds = splits.k_folds(whole, 4, seed)
+        assert all(len({whole.samples[i].name for i in (0, 7, 13)} & names(part)) in (0, 3) for _, part in folds)
+
+
+def test_an_image_in_both_of_the_parts_that_were_given_is_told_of(tmp_path):
+    whole = written(data({(0,): 4}), tmp_path, {0: b"same", 3: b"same"})
+    parts = [whole.subset(whole.samples[:2]), whole.subset(whole.samples[2:])]
+    found = dict(zip(("train", "validation"), parts, strict=True))
+    reader = sets.Reader(lambda path, prefer, channel: found[channel], lambda path: [])
+    train, _ = sets.load(tmp_path, tmp_path, reader, "", 0.2, 0, tmp_path / "split.json")
+    assert train.notes == (
+        "1 validation images are training images byte for byte, which flatters what is measured on them",
+    )
 
 
 def test_the_only_sample_of_a_stratum_stays_in_train():
