@@ -70,7 +70,21 @@ def _read(file: Path, shown: str) -> Record:
     for image in content["images"]:
         if not isinstance(image.get("id"), int | str) or not isinstance(image.get("file_name"), str):
             raise Refusal(f"an image without id or file_name: {shortened(json.dumps(image))} ({shown})", "add both")
+    check_ids(content["images"], shown)
     return dict(content)
+
+
+def check_ids(records: list[Record], shown: str) -> None:
+    """Refuse two images of one id: annotations name their image by it."""
+    first: dict[str, Record] = {}
+    for image in records:
+        other = first.setdefault(json.dumps(image.get("id")), image)
+        if other is not image:
+            names = " and ".join(shortened(repr(one.get("file_name"))) for one in (other, image))
+            raise Refusal(
+                f"image id {shortened(json.dumps(image.get('id')))} stands twice, for {names} ({shown})",
+                "give each image an id of its own, and its annotations that id",
+            )
 
 
 def _categories(content: Record, shown: str) -> tuple[dict[Any, int], list[str]]:

@@ -14,7 +14,7 @@ from typing import Any
 from optml.errors import Refusal
 from vision import documents, images
 from vision.folder import Folder, shortened
-from vision.formats import corners
+from vision.formats import coco, corners
 from vision.formats.resolve import Resolver
 from vision.record import Dataset, Instance, Sample, build
 
@@ -34,6 +34,7 @@ def load(file: Path, folder: Folder) -> Dataset:
     records = [content.get(key) if isinstance(content, dict) else None for key in ("images", "annotations")]
     if not all(isinstance(found, list) and all(isinstance(one, dict) for one in found) for found in records):
         raise Refusal(f'{shown} needs lists of objects "images" and "annotations"', HINT)
+    coco.check_ids(content["images"], shown)
     ids = sorted({_category(one, shown) for one in content["annotations"]})
     by_image: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for one in content["annotations"]:

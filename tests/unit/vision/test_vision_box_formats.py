@@ -131,3 +131,9 @@ def test_faults_of_an_augmented_manifest(tmp_path, lines, said):
 def test_faults_of_jumpstart(tmp_path, changes, said):
     jumpstart(pictures(tmp_path), {"image_id": 0, "bbox": [10, 20, 40, 35], "category_id": 4, "id": 7} | changes)
     assert said in refusal(tmp_path)
+
+
+def test_two_images_of_one_id_in_jumpstart_are_refused(tmp_path):
+    images = [{"file_name": f"{name}.jpg", "id": 3} for name in "ab"]
+    jumpstart(pictures(tmp_path), {"image_id": 3, "bbox": [10, 20, 40, 35], "category_id": 4}, images=images)
+    assert refusal(tmp_path) == "image id 3 stands twice, for 'a.jpg' and 'b.jpg' (train/annotations.json)"

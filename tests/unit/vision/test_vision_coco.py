@@ -115,6 +115,10 @@ def test_a_bad_annotation_is_refused_by_its_id(tmp_path, changes, match):
         ({"categories": [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]}, "stands twice"),
         ({"annotations": {"a": 1}}, 'no list of objects "annotations"'),
         ({"images": [{"id": 1}]}, "without id or file_name"),
+        (
+            {"images": [{"id": 1, "file_name": "a.jpg"}, {"id": 1, "file_name": "b.jpg"}]},
+            r"image id 1 stands twice, for 'a\.jpg' and 'b\.jpg' \(train/instances\.json\)",
+        ),
         ({"images": [{"id": 1, "file_name": "gone.jpg"}]}, r"no image gone\.jpg \(train/instances\.json, image 1"),
         (
             {"images": [{"id": 1, "file_name": "a.jpg", "width": 40, "height": 80}]},
