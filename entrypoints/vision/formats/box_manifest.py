@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,17 @@ KIND = "object-detection"
 
 
 def holds_boxes(file: Path) -> bool:
-    """Whether the first line of a manifest is of that type."""
-    with file.open("rb") as lines:
-        first = next((line for line in lines if line.strip()), b"")
-    return f'groundtruth/{KIND}"'.encode() in first
+    """Whether a manifest has boxes, by the first line that says what it has: unlabelled ones may stand before it."""
+    with file.open(encoding="utf-8-sig", errors="replace") as lines:
+        for line in lines:
+            try:
+                entry = json.loads(line)
+            except (ValueError, RecursionError):
+                continue  # its reader names the line
+            types, bare = (manifest.types(entry), manifest.bare_boxes(entry)) if isinstance(entry, dict) else ({}, "")
+            if types or bare:
+                return KIND in types.values() or bool(bare)
+    return False
 
 
 def load(file: Path, folder: Folder) -> Dataset:
@@ -52,11 +60,8 @@ def load(file: Path, folder: Folder) -> Dataset:
 
 def _attribute(entry: dict[str, Any], where: str) -> str:
     """The name of the attribute that holds the boxes of a line."""
-    found = [
-        key.removesuffix("-metadata")
-        for key, metadata in entry.items()
-        if key.endswith("-metadata") and isinstance(metadata, dict) and str(metadata.get("type")).endswith(f"/{KIND}")
-    ]
+    manifest.refuse_bare_boxes(entry, where)
+    found = [name for name, kind in manifest.types(entry).items() if kind == KIND]
     if len(found) != 1:
         many = f"both {' and '.join(map(repr, found))} are" if found else "no attribute is"
         raise Refusal(f"{many} of type groundtruth/{KIND} ({where})", "give each line one attribute with boxes")

@@ -70,11 +70,7 @@ def _line(entry: dict[str, Any], where: str) -> _Line:
 
 def _attribute(entry: dict[str, Any], where: str) -> str:
     """The attribute that labels the image: the one of type image-classification, else the only one without a type."""
-    types = {
-        key.removesuffix("-metadata"): str(metadata["type"]).rpartition("/")[2]
-        for key, metadata in entry.items()
-        if key.endswith("-metadata") and isinstance(metadata, dict) and "type" in metadata
-    }
+    types = manifest.types(entry)
     for name, kind in types.items():
         if kind not in (KIND, manifest.SEGMENTATION):
             raise Refusal(

@@ -53,6 +53,29 @@ def entries(manifest: Path, shown: str) -> Iterator[tuple[dict[str, Any], str]]:
             yield entry, where
 
 
+def types(entry: dict[str, Any]) -> dict[str, str]:
+    """What each attribute of a line that has a type holds, `{"bounding-box": "object-detection"}`, by its metadata."""
+    return {
+        key.removesuffix("-metadata"): str(metadata["type"]).rpartition("/")[2]
+        for key, metadata in entry.items()
+        if key.endswith("-metadata") and isinstance(metadata, dict) and "type" in metadata
+    }
+
+
+def bare_boxes(entry: dict[str, Any]) -> str:
+    """The attribute of a line that holds boxes without metadata; "" where there is none."""
+    bare = (key for key, value in entry.items() if f"{key}-metadata" not in entry and _are_boxes(value))
+    return next(bare, "")
+
+
+def refuse_bare_boxes(entry: dict[str, Any], where: str) -> None:
+    if name := bare_boxes(entry):
+        raise Refusal(
+            f'"{name}" holds boxes, but there is no "{name}-metadata" ({where})',
+            'add it: {"class-map": {"0": "dog"}, "type": "groundtruth/object-detection"}',
+        )
+
+
 def references(manifest: Path) -> list[Path]:
     """The files a manifest refers to (each once, images first), found near it; Refusal for one that is missing."""
     return _gather(manifest)[1]
@@ -96,18 +119,16 @@ def _line(entry: dict[str, Any], where: str) -> Line:
 def _attributes(entry: dict[str, Any], where: str) -> dict[str, str]:
     """Attribute name by kind, from the `type` of each `<name>-metadata`."""
     kinds: dict[str, str] = {}
-    for key, metadata in entry.items():
-        if not key.endswith("-metadata") or not isinstance(metadata, dict) or "type" not in metadata:
-            continue
-        kind = str(metadata["type"]).rpartition("/")[2]
+    refuse_bare_boxes(entry, where)
+    for name, kind in types(entry).items():
         if kind not in (CLASSIFICATION, SEGMENTATION):
             raise Refusal(
-                f'"{key}" is of type {shortened(repr(metadata["type"]))} ({where})',
+                f'"{name}-metadata" is of type {shortened(repr(entry[f"{name}-metadata"]["type"]))} ({where})',
                 f"types that are read: groundtruth/{CLASSIFICATION}, groundtruth/{SEGMENTATION}",
             )
         if kind in kinds:
-            raise Refusal(f'both "{kinds[kind]}" and "{key[:-9]}" are of type {kind} ({where})', "keep one of them")
-        kinds[kind] = key.removesuffix("-metadata")
+            raise Refusal(f'both "{kinds[kind]}" and "{name}" are of type {kind} ({where})', "keep one of them")
+        kinds[kind] = name
     if (orphan := "anomaly-mask-ref") in entry and SEGMENTATION not in kinds:
         raise Refusal(f'"{orphan}" lacks its "{orphan}-metadata" ({where})', "add it, with type and internal-color-map")
     return kinds
@@ -147,6 +168,10 @@ def _colors(metadata: dict[str, Any], where: str) -> dict[tuple[int, int, int], 
                 f"colour #{digits.upper()} stands for two classes ({where})", "give each class its own colour"
             )
     return colors
+
+
+def _are_boxes(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("annotations"), list)
 
 
 def _is_hex(digits: str) -> bool:

@@ -73,6 +73,25 @@ def test_an_augmented_manifest_with_boxes(tmp_path):
     assert [sample.source.rpartition(":")[2] for sample in data.samples] == ["1", "2"]
 
 
+def test_an_augmented_manifest_is_known_by_what_its_json_says(tmp_path):
+    escaped = line("a", BOX).replace("groundtruth/", "groundtruth\\/")
+    (pictures(tmp_path) / "x.manifest").write_text("\ufeff\n" + escaped)
+    assert found(formats.load(tmp_path)) == [EXPECTED]
+    (tmp_path / "x.manifest").write_text('{"source-ref": "b.jpg"}\n' + line("a", BOX))
+    assert refusal(tmp_path) == "no attribute is of type groundtruth/object-detection (train/x.manifest:1)"
+
+
+def test_boxes_without_metadata_are_refused(tmp_path):
+    bare = json.loads(line("a", BOX))
+    del bare["boxes-metadata"]
+    lookout = {"source-ref": "b.jpg", "defect": 0, "defect-metadata": {"type": "groundtruth/image-classification"}}
+    pictures(tmp_path)
+    for lines in ([bare], [json.loads(line("b")), bare], [lookout, bare]):
+        (tmp_path / "x.manifest").write_text("\n".join(map(json.dumps, lines)))
+        said = refusal(tmp_path)
+        assert said == f'"boxes" holds boxes, but there is no "boxes-metadata" (train/x.manifest:{len(lines)})'
+
+
 def test_the_boxes_of_jumpstart_are_corners_and_its_classes_their_ids(tmp_path):
     first = {"image_id": 0, "bbox": [10, 20, 40, 35], "category_id": 4, "id": 7}
     jumpstart(pictures(tmp_path), first, first | {"category_id": 2, "id": 8})
