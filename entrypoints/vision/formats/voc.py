@@ -8,6 +8,7 @@ a negative. The split is that of `ImageSets/Main/*.txt`, or of folders called tr
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -37,8 +38,8 @@ class _Reading:
 
 
 def files(folder: Path) -> list[Path]:
-    """The XML files below a folder that annotate an image, sorted."""
-    return [path for path in visible(folder) if path.suffix.lower() == ".xml" and b"<annotation" in _start(path)]
+    """The XML files below a folder that annotate an image, and those cut off before they say what they are; sorted."""
+    return [path for path in visible(folder) if path.suffix.lower() == ".xml" and _is_annotation(path)]
 
 
 def load(folder: Folder) -> Dataset:
@@ -60,12 +61,13 @@ def load(folder: Folder) -> Dataset:
     return build(names, samples, notes, folder.label, f"the XML files of {folder}")
 
 
-def _start(path: Path) -> bytes:
+def _is_annotation(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(2048)
+            start = file.read(2048)
     except OSError:
-        return b""
+        return False  # a link that leads nowhere
+    return b"<annotation" in start or not re.search(rb"<\0?[A-Za-z]", start)
 
 
 def _listed(folder: Folder) -> dict[str, str]:

@@ -134,6 +134,16 @@ def test_faults_are_told_with_file_and_line(tmp_path, made, said):
     assert said in refusal(tmp_path)
 
 
+@pytest.mark.parametrize("left", ["", '<?xml version="1.0"?>\n', "<!-- "])
+def test_an_xml_that_was_cut_off_is_refused(tmp_path, left):
+    annotate(tmp_path, "b", thing(1, 1, 9, 9))
+    annotate(tmp_path, "a")
+    (tmp_path / "ANNOTATIONS/a.xml").write_text(left)
+    (tmp_path / "ANNOTATIONS/other.xml").write_text("<layout/>")
+    assert "not XML: " in refusal(tmp_path)
+    assert "(train/ANNOTATIONS/a.xml:" in refusal(tmp_path)
+
+
 def test_entities_are_refused(tmp_path):
     annotate(tmp_path, "a")
     file = tmp_path / "ANNOTATIONS/a.xml"
