@@ -23,10 +23,17 @@ def load(file: Path, folder: Folder) -> Dataset:
             rows.append((*_row(line, where), where))
     if not rows:
         raise Refusal(f"{shown} is empty", HINT)
-    resolver, samples, cut, ids = Resolver(file, folder), [], 0, packed.classes(found for found, _, _ in rows)
-    for found, reference, where in rows:
+    resolver, samples, cut, ids = Resolver(file, folder), [], 0, packed.classes(found for found, *_ in rows)
+    for found, declared, reference, where in rows:
         image = resolver.find(reference, where)
-        bare = Sample(image, folder.name(image), *images.image_size(image, folder.show(image)), (), where)
+        size = images.image_size(image, folder.show(image))
+        if declared and declared != size:
+            raise Refusal(
+                f"the image is {size[0]}x{size[1]} as displayed, but declared "
+                f"{declared[0]:g}x{declared[1]:g} ({where})",
+                "annotate the image as it is, EXIF orientation applied",
+            )
+        bare = Sample(image, folder.name(image), *size, (), where)
         sample, clipped = packed.labelled(bare, found, ids)
         samples.append(sample)
         cut += clipped
@@ -41,8 +48,8 @@ def line(index: int, sample: Sample) -> str:
     return "\t".join([str(index), *(f"{number:.9g}" for number in numbers), sample.name])
 
 
-def _row(text: str, where: str) -> tuple[list[packed.Found], str]:
-    """The objects and the path of a line."""
+def _row(text: str, where: str) -> tuple[list[packed.Found], tuple[float, float] | None, str]:
+    """The objects of a line, the width and height that it declares, None where it has none, and its path."""
     columns = [column.strip() for column in text.rstrip("\r").split("\t")]
     if len(columns) == 3:
         raise Refusal(f"one label an image, without boxes ({where})", "it is read by the program classification")
@@ -52,4 +59,4 @@ def _row(text: str, where: str) -> tuple[list[packed.Found], str]:
         raise Refusal(f"no numbers between index and path: {shortened(text)} ({where})", HINT) from None
     if len(numbers) < 2:
         raise Refusal(f"{len(columns)} columns between tabs ({where})", HINT)
-    return packed.objects(numbers, where), columns[-1]
+    return packed.objects(numbers, where), packed.size(numbers), columns[-1]

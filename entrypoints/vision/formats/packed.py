@@ -41,6 +41,11 @@ def objects(row: Sequence[float], where: str) -> list[Found]:
     return found
 
 
+def size(row: Sequence[float]) -> tuple[float, float] | None:
+    """The width and height in the head of a row that `objects` takes; None where that has none, or zeros."""
+    return (row[2], row[3]) if row[0] >= HEAD and (row[2] or row[3]) else None
+
+
 def classes(rows: Iterable[Iterable[Found]]) -> list[int]:
     """The class ids of all rows, ascending."""
     return sorted({label for row in rows for label, _ in row})

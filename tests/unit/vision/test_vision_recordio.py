@@ -132,6 +132,7 @@ def test_faults_of_records(tmp_path, written, said):
         ("4 5 80 40 .5 .1 .1 .5 .5", "class 0.5 of an object (train/x.lst:1)"),
         ("4 5 80 40 0 8 4 40 20", "a box from 8, 4, 40, 20, which are no shares of the image (train/x.lst:1)"),
         ("4 5 80 40 0 .5 .1 .1 .5", "has no area (train/x.lst:1)"),
+        ("4 5 40 40 0 .1 .1 .5 .5", "the image is 80x40 as displayed, but declared 40x40 (train/x.lst:1)"),
         ("4 five", "no numbers between index and path"),
         ("1", "one label an image, without boxes (train/x.lst:1)"),
     ],
