@@ -70,7 +70,7 @@ def _without_masks(found: Sequence[Path], folder: Folder) -> list[Path]:
     """
     suspects = {path for path in found if mask_names.is_mask(folder.name(path))}
     keys = {_key(path, folder) for path in found if path not in suspects}
-    masks = {path for path in suspects if _key(path, folder) in keys}
+    masks = {path for path in suspects if keys & {_key(path, folder), _key(path, folder, suffixed=False)}}
     kinds = {_kind(path, folder) for path in masks}
     for path in sorted(suspects - masks):
         if _kind(path, folder) in kinds:
@@ -81,9 +81,10 @@ def _without_masks(found: Sequence[Path], folder: Folder) -> list[Path]:
     return [path for path in found if path not in masks]
 
 
-def _key(path: Path, folder: Folder) -> str:
+def _key(path: Path, folder: Folder, *, suffixed: bool = True) -> str:
     """That of `mask_names`, also without the parts: `test/crack/1.png` has `ground_truth/crack/1_mask.png`."""
-    return "/".join(part for part in mask_names.key(folder.name(path)).split("/") if part.lower() not in PARTS)
+    key = mask_names.key(folder.name(path), suffixed=suffixed)
+    return "/".join(part for part in key.split("/") if part.lower() not in PARTS)
 
 
 def _kind(path: Path, folder: Folder) -> str:

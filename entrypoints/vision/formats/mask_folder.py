@@ -7,6 +7,7 @@
 | KolektorSDD | `kos01/Part5.jpg`, `kos01_Part5.jpg` | `…_label.bmp` |
 | pairs | `a.jpg` | `a.png` |
 
+A mask in a folder of masks is that of the image of its very name, else of its name without `_GT`, `_label` or `_mask`.
 Every image needs its mask, an empty one if nothing is wrong. `classes.txt` names the values 1, 2, … of masks, one a
 line; without it they tell defective from sound (`mask_values`). A background-only mask of another size is empty.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,8 +77,11 @@ def _pairs(folder: Folder) -> list[_Pair]:
     marked = {path for path in found if mask_names.is_mask(folder.name(path))}
     if not marked:
         marked = _second_of_pairs(found, folder)
-    pictures = _by_key((path for path in found if path not in marked), folder)
-    answers = _by_key(marked, folder)
+    names = {path: folder.name(path) for path in found}
+    pictures = _by_key({path: mask_names.key(names[path]) for path in found if path not in marked}, folder)
+    exact = {path: mask_names.key(names[path], suffixed=False) for path in marked}
+    keys = {path: key if key in pictures else mask_names.key(names[path]) for path, key in exact.items()}
+    answers = _by_key(keys, folder)
     bare = sorted(pictures.keys() - answers.keys())
     if bare:
         more = f"; {len(bare) - 1} more have none" if len(bare) > 1 else ""
@@ -103,10 +107,10 @@ def _second_of_pairs(found: Sequence[Path], folder: Folder) -> set[Path]:
     return second
 
 
-def _by_key(paths: Iterable[Path], folder: Folder) -> dict[str, Path]:
+def _by_key(keys: Mapping[Path, str], folder: Folder) -> dict[str, Path]:
     keyed: dict[str, Path] = {}
-    for path in paths:
-        other = keyed.setdefault(mask_names.key(folder.name(path)), path)
+    for path, key in sorted(keys.items()):
+        other = keyed.setdefault(key, path)
         if other is not path:
             raise Refusal(
                 f"{folder.show(other)} and {folder.show(path)} differ in the suffix only", "remove one of the two"

@@ -19,11 +19,11 @@ def is_mask(name: str) -> bool:
     return inner in MASK_FOLDERS or (inner not in IMAGE_FOLDERS and bool(MASK_NAME.fullmatch(PurePosixPath(file).stem)))
 
 
-def key(name: str) -> str:
-    """What an image and its mask have in common: the path without such folders and suffixes."""
+def key(name: str, *, suffixed: bool = True) -> str:
+    """What an image and its mask have in common: the path without such folders and, if `suffixed`, suffixes."""
     *parents, file = name.split("/")
     stem = PurePosixPath(file).stem
-    named = MASK_NAME.fullmatch(stem) if is_mask(name) else None
+    named = MASK_NAME.fullmatch(stem) if suffixed and is_mask(name) else None
     if named:
         stem = named["stem"] + (named["copy"] or "")
     return "/".join([*(part for part in parents if part.lower() not in MASK_FOLDERS | IMAGE_FOLDERS), stem])

@@ -44,8 +44,10 @@ def read(path: Path, shown: str, classes: Sequence[str]) -> Values:
     if palette or present[-1] <= 1:
         return Values((numbers > 0).astype(np.uint8), orientation, uneven=len(present) > 2)
     if present[-1] < LIGHT:
+        value = int(present[present > 1][0])
         raise Refusal(
-            f"mask {shown} has the values {_listed(present)}, which may be class numbers or greys",
+            f"mask {shown} has the values {_listed(present)} ({value} first at pixel {_first(numbers == value)}), "
+            "which may be class numbers or greys",
             "name the classes 1, 2, … in classes.txt, one a line, or save defects as 255 on 0",
         )
     return Values((numbers >= LIGHT).astype(np.uint8), orientation, uneven=len(present) > 2)
@@ -62,9 +64,12 @@ def _numbers(image: Image.Image, shown: str) -> NDArray[np.uint8]:
             f"mask {shown} is of mode {image.mode}, which is not read as a mask", "save it as 8-bit grey or palette PNG"
         )
     channels = np.asarray(image.convert("RGBA"))
-    if (channels[..., :3] != channels[..., :1]).any():
+    coloured = (channels[..., :3] != channels[..., :1]).any(axis=2)
+    if coloured.any():
+        color = ", ".join(str(value) for value in channels[coloured][0][:3])
         raise Refusal(
-            f"mask {shown} is in colours, and no annotation says what they mean",
+            f"mask {shown} is in colours ({color} first at pixel {_first(coloured)}), and no annotation says what they "
+            "mean",
             "save it as 8-bit grey or palette PNG, or bring a manifest with an internal-color-map",
         )
     return np.where(channels[..., 3] >= LIGHT, channels[..., 0], 0).astype(np.uint8)
@@ -73,12 +78,17 @@ def _numbers(image: Image.Image, shown: str) -> NDArray[np.uint8]:
 def _check_known(numbers: NDArray[np.uint8], present: NDArray[np.intp], shown: str, classes: Sequence[str]) -> None:
     unknown = present[present > len(classes)]
     if unknown.size:
-        y, x = (int(at[0]) for at in np.nonzero(numbers == unknown[0]))
         raise Refusal(
-            f"mask {shown} has the value {unknown[0]} (first at pixel {x}, {y}), and there are {len(classes)} classes "
-            f"({', '.join(classes)})",
+            f"mask {shown} has the value {unknown[0]} (first at pixel {_first(numbers == unknown[0])}), and there are "
+            f"{len(classes)} classes ({', '.join(classes)})",
             "name the class in classes.txt, or correct the mask: 0 is background, 1 the first class",
         )
+
+
+def _first(found: NDArray[np.bool_]) -> str:
+    """x, y of the first pixel of those found."""
+    y, x = (int(at[0]) for at in np.nonzero(found))
+    return f"{x}, {y}"
 
 
 def _listed(present: NDArray[np.intp]) -> str:

@@ -127,7 +127,7 @@ def refused(folder: Path) -> str:
 @pytest.mark.parametrize(
     ("values", "mode", "size", "said"),
     [
-        ({(1, 1): 3, (2, 2): 5}, "L", (12, 8), "has the values 0, 3, 5, which may be class numbers or greys"),
+        ({(1, 1): 3, (2, 2): 5}, "L", (12, 8), "has the values 0, 3, 5 (3 first at pixel 1, 1), which may be"),
         ({(1, 1): 255}, "L", (6, 4), "is 6x4, its image 12x8"),
         ({(1, 1): 255}, "CMYK", (12, 8), "is of mode CMYK"),
         ({(1, 1): 255}, "I;16", (12, 8), "is of mode I;16"),
@@ -146,7 +146,7 @@ def test_a_mask_in_colours(tmp_path: Path) -> None:
     picture(tmp_path / "images/a.jpg")
     (tmp_path / "masks").mkdir()
     Image.new("RGB", (12, 8), RED).save(tmp_path / "masks/a.png")
-    assert "mask train/masks/a.png is in colours" in refused(tmp_path)
+    assert "mask train/masks/a.png is in colours (255, 0, 0 first at pixel 0, 0)" in refused(tmp_path)
 
 
 def test_a_class_beyond_those_named(tmp_path: Path) -> None:
@@ -154,6 +154,18 @@ def test_a_class_beyond_those_named(tmp_path: Path) -> None:
     mask(tmp_path / "masks/a.png", {(4, 5): 2})
     (tmp_path / "classes.txt").write_text("crack\n")
     assert "mask train/masks/a.png has the value 2 (first at pixel 4, 5)" in refused(tmp_path)
+
+
+def test_a_mask_of_exactly_its_images_name_comes_before_one_with_a_suffix(tmp_path: Path) -> None:
+    for name in ("part", "part_label", "other"):
+        picture(tmp_path / f"images/{name}.png")
+    for x, name in enumerate(("part", "part_label", "other_label")):
+        mask(tmp_path / f"masks/{name}.png", {(x, 0): 255})
+    assert marked(tmp_path) == {
+        "images/other.png": [(2, 0, 1)],
+        "images/part.png": [(0, 0, 1)],
+        "images/part_label.png": [(1, 0, 1)],
+    }
 
 
 def test_partners_that_are_missing(tmp_path: Path) -> None:
