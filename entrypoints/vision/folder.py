@@ -7,6 +7,7 @@ the path as typed.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,30 @@ class Folder:
     def name(self, path: Path) -> str:
         """The path below `root` of a file there, "/" between parts; ValueError for any other."""
         return path.relative_to(self.root).as_posix()
+
+
+def visible(folder: Path) -> list[Path]:
+    """Every file below a folder, sorted; hidden files and folders are skipped, linked folders are not."""
+    return sorted(_walk(folder, ()))
+
+
+def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
+    """`above` identifies the folders around it, which a link may lead back to: that one is not entered again."""
+    try:
+        found = os.stat(folder)  # noqa: PTH116
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    identity = (found.st_dev, found.st_ino)
+    if identity in above:
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if is_folder(folder / entry.name) if entry.is_symlink() else entry.is_dir():
+            yield from _walk(folder / entry.name, (*above, identity))
+        else:
+            yield folder / entry.name
 
 
 def is_file(path: Path) -> bool:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from optml.errors import Refusal
-from vision.folder import reason
+from vision.folder import reason, visible
 
 Array = NDArray[np.uint8]  # (H, W, 3) RGB
 
@@ -76,8 +76,7 @@ def verify(paths: Iterable[Path]) -> None:
 
 def find(folder: Path) -> list[Path]:
     """Every image file below a folder, sorted; hidden files and folders are skipped."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+    return [path for path in visible(folder) if path.suffix.lower() in SUFFIXES and path.is_file()]
 
 
 @contextmanager

@@ -34,9 +34,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optml.errors import Refusal
-from vision.folder import Folder, is_folder
+from vision.folder import Folder, is_folder, visible
 from vision.formats.manifest import common_root, references
-from vision.formats.resolve import visible
 
 if TYPE_CHECKING:
     from vision.record import Dataset

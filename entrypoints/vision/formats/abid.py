@@ -20,8 +20,7 @@ from typing import Any
 
 from optml.errors import Refusal
 from vision import documents, images
-from vision.folder import Folder, shortened
-from vision.formats.resolve import visible
+from vision.folder import Folder, shortened, visible
 from vision.record import Dataset, Sample, build
 
 QUANTITY = "EXPECTED_QUANTITY"

@@ -13,10 +13,9 @@ from pathlib import Path
 
 from optml.errors import Refusal
 from vision import images
-from vision.folder import Folder
+from vision.folder import Folder, visible
 from vision.formats import mask_names
 from vision.formats.parts import PARTS
-from vision.formats.resolve import visible
 from vision.record import Dataset, Sample, build
 
 HINT = "put the images into one folder for each class, normal/ and anomalous/ say"

@@ -15,9 +15,9 @@ from typing import Any
 
 from optml.errors import Refusal
 from vision import documents, images
-from vision.folder import Folder, shortened
+from vision.folder import Folder, shortened, visible
 from vision.formats import corners
-from vision.formats.resolve import Resolver, visible
+from vision.formats.resolve import Resolver
 from vision.record import Dataset, Instance, Sample, build
 
 SIDES = ("left", "top", "width", "height")

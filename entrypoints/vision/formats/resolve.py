@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from optml.errors import Refusal
-from vision.folder import Folder, is_file, shortened
+from vision.folder import Folder, is_file, shortened, visible
 
 
 class Resolver:
@@ -62,17 +61,6 @@ class Resolver:
             for path in visible(self._channel):
                 self._by_name[path.name].append(path)
         return self._by_name
-
-
-def visible(folder: Path) -> list[Path]:
-    """Every file below a folder, sorted; hidden files and folders are skipped."""
-    return sorted(_walk(folder))
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for root, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(root, name) for name in files if not name.startswith("."))
 
 
 def _parts(reference: str) -> tuple[str, ...]:

@@ -16,10 +16,10 @@ from pathlib import Path, PurePosixPath
 from optml.errors import Refusal
 from vision import documents, images
 from vision.documents import Element
-from vision.folder import Folder, shortened
+from vision.folder import Folder, shortened, visible
 from vision.formats import corners, parts
 from vision.formats.parts import PARTS
-from vision.formats.resolve import Resolver, visible
+from vision.formats.resolve import Resolver
 from vision.record import Dataset, Instance, Sample, build
 
 HINT = "write <xmin>, <ymin>, <xmax>, <ymax> in pixels from 1 to the image's width and height"

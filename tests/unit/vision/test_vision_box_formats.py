@@ -65,6 +65,13 @@ def test_a_json_file_an_image_in_the_same_folder_or_one_of_its_own(tmp_path, apa
     assert found(data) == [EXPECTED, []]
 
 
+def test_annotations_and_images_in_linked_folders_are_found(tmp_path):
+    per_image(pictures(tmp_path / "elsewhere") / "annotations", "a", BOX)
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train/link").symlink_to(tmp_path / "elsewhere")
+    assert found(formats.load(tmp_path / "train")) == [EXPECTED]
+
+
 def test_an_augmented_manifest_with_boxes(tmp_path):
     (pictures(tmp_path) / "x.manifest").write_text(line("a", BOX) + line("b"))
     data = formats.load(tmp_path)

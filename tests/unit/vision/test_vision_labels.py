@@ -44,6 +44,16 @@ def test_a_folder_for_each_class(tmp_path):
     assert dataset.notes == ("files that are no images passed over: 1 .me",)
 
 
+def test_a_linked_class_folder_is_followed_and_one_that_leads_back_is_not(tmp_path):
+    data = tmp_path / "data"
+    picture(data / "normal/1.png")
+    picture(tmp_path / "elsewhere/deep/2.png")
+    (data / "anomalous").symlink_to(tmp_path / "elsewhere")
+    (data / "normal/back").symlink_to(data)
+    (data / "itself").symlink_to("itself")
+    assert found(formats.load_labels(data)) == {"normal/1.png": "normal", "anomalous/deep/2.png": "anomalous"}
+
+
 def test_folders_of_parts_are_the_split(tmp_path):
     for part in ("train", "val", "test"):
         for name in ("a", "b"):
