@@ -34,13 +34,16 @@ def load(folder: Folder) -> Dataset:
             raise Refusal(f"image {folder.show(path)} lies in no class folder", HINT)
         placed.append((path, split, parts[0]))
     classes = sorted({name for _, _, name in placed})
+    keys = {path: mask_names.key(folder.name(path)) for path in found}
+    groups, told = mask_names.groups(keys.values())
     samples = []
     for path, split, name in placed:
         width, height = images.image_size(path, folder.show(path))
         source = folder.show(path.parent)
-        group = _group(mask_names.key(folder.name(path)))
+        group = groups.get(keys[path], "")
         samples.append(Sample(path, folder.name(path), width, height, (), source, split, classes.index(name), group))
-    return build(classes, samples, _notes(folder, len(everything) - len(found)), folder.label, str(folder))
+    notes = _notes(folder, len(everything) - len(found)) + told
+    return build(classes, samples, notes, folder.label, str(folder))
 
 
 def _root(folder: Folder, found: Sequence[Path]) -> Path:
@@ -54,12 +57,6 @@ def _root(folder: Folder, found: Sequence[Path]) -> Path:
         if all(path.parent == only for path in found):
             raise Refusal(f"all images of {folder} are in one folder, {folder.show(only)}", HINT)
         root = only
-
-
-def _group(key: str) -> str:
-    """What keeps an image together with others in a split: the item of KolektorSDD, or nothing."""
-    item = mask_names.item(key)
-    return item if item != key else ""
 
 
 def _without_masks(found: Sequence[Path], folder: Folder) -> list[Path]:

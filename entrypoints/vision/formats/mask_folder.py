@@ -59,7 +59,7 @@ def load(folder: Folder) -> Dataset:
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         read = list(pool.map(lambda pair: _read(pair, folder, names), pairs))
     declared = parts.of([pair.key for pair in pairs])
-    groups = _groups(pairs)
+    groups, told = mask_names.groups(pair.key for pair in pairs)
     samples = []
     for pair, one, part in zip(pairs, read, declared, strict=True):
         split = part if all(declared) else ""
@@ -68,7 +68,7 @@ def load(folder: Folder) -> Dataset:
         samples.append(
             Sample(pair.image, name, *one.frame.displayed, instances, source, split, group=groups.get(pair.key, ""))
         )
-    notes = _notes(read, copies)
+    notes = _notes(read, copies) + told
     return build(names or [DEFECT], samples, notes, folder.label, str(folder))
 
 
@@ -167,13 +167,6 @@ def _instances(labels: NDArray[np.uint8]) -> Iterable[Instance]:
         x1, y1, x2, y2 = masks.box_of(mask) or (0, 0, 0, 0)
         box = (float(x1), float(y1), float(x2), float(y2))
         yield Instance(value - 1, box, (labels.shape[0], labels.shape[1]), rle=masks.encode(mask))
-
-
-def _groups(pairs: Sequence[_Pair]) -> dict[str, str]:
-    """What keeps the images of a thing together, by key: the item of KolektorSDD, the original of a copy."""
-    items = {pair.key: mask_names.item(pair.key) for pair in pairs}
-    several = Counter(items.values())
-    return {key: item for key, item in items.items() if several[item] > 1}
 
 
 def _notes(read: Sequence[_Read], copies: int) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 IMAGE_FOLDERS = frozenset({"images", "image", "imgs", "img"})
@@ -10,6 +12,10 @@ MASK_FOLDERS = frozenset({"masks", "mask", "labels", "label", "annotations", "gr
 MASK_NAME = re.compile(r"(?P<stem>.+)_(?:gt|label|mask)(?P<copy> \(copy(?: \d+)?\))?", re.IGNORECASE)
 COPY = re.compile(r"(?P<stem>.+) \(copy(?: \d+)?\)")
 KOLEKTOR_ITEM = re.compile(r"(?:.*/)?(kos\d+)[_/]Part\d+")
+
+EXPOSURE = re.compile(r"(?:.*/)?exp(\d+)_num_(\d+)")
+NEXT_FRAMES, WITHIN_TILE = 100, 400
+"""How far apart the numbers of frames of one tile are at most: of any two, and of a higher exposure after a lower."""
 
 
 def is_mask(name: str) -> bool:
@@ -29,7 +35,35 @@ def key(name: str, *, suffixed: bool = True) -> str:
     return "/".join([*(part for part in parents if part.lower() not in MASK_FOLDERS | IMAGE_FOLDERS), stem])
 
 
-def item(key: str) -> str:
-    """The thing that an image shows: several of one KolektorSDD item show one, and a copy what its original shows."""
+def groups(keys: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """What of several images is one thing, by key, and notes. No split parts them.
+
+    An item of KolektorSDD, a copy and its original, the exposures of a magnetic tile.
+    """
+    keys = list(keys)
+    tiles = _tiles(keys)
+    items = {key: tiles.get(key) or _item(key) for key in keys}
+    several = Counter(items.values())
+    note = f"{len(tiles)} images exp…_num_… taken for exposures of {len(set(tiles.values()))} tiles by their numbers"
+    return {key: item for key, item in items.items() if several[item] > 1}, [note] if tiles else []
+
+
+def _item(key: str) -> str:
     named = KOLEKTOR_ITEM.fullmatch(key)
     return named[1] if named else COPY.sub(r"\g<stem>", key)
+
+
+def _tiles(keys: Iterable[str]) -> dict[str, str]:
+    """The tile of each image of the magnetic tiles, `MT_Crack/exp3_num_276387`, also across classes.
+
+    The set does not name its tiles. They were photographed one after another, each under exposures 1 to 6, and frames
+    are numbered throughout: in 258 images of the set runs of close numbers are six exposures in 35 cases of 45.
+    """
+    found = sorted((int(named[2]), int(named[1]), key) for key in keys if (named := EXPOSURE.fullmatch(key)))
+    tiles: dict[str, str] = {}
+    tile, last, exposure = "", 0, 0
+    for number, now, key in found:
+        if not tile or number - last > (WITHIN_TILE if now > exposure else NEXT_FRAMES):
+            tile = f"tile {number}"
+        tiles[key], last, exposure = tile, number, now
+    return tiles

@@ -120,7 +120,21 @@ def test_classes_and_images_that_are_only_called_like_masks_are_none(tmp_path):
 def test_images_of_one_item_of_kolektor_stay_on_one_side_of_a_split(tmp_path):
     for name in ("ok/kos01_Part1.jpg", "ng/kos01_Part5.jpg", "ok/kos02_Part1.jpg"):
         picture(tmp_path / name)
-    assert [sample.group for sample in formats.load_labels(tmp_path).samples] == ["kos01", "kos01", "kos02"]
+    assert [sample.group for sample in formats.load_labels(tmp_path).samples] == ["kos01", "kos01", ""]
+
+
+def test_exposures_of_one_magnetic_tile_stay_on_one_side_of_a_split(tmp_path):
+    crack = ["exp1_num_276355", "exp6_num_265500", "exp1_num_265613"]
+    broken = ["exp2_num_276373", "exp6_num_276751", "exp1_num_276900"]
+    for name in [f"MT_Crack/Imgs/{name}.jpg" for name in crack] + [f"MT_Break/Imgs/{name}.jpg" for name in broken]:
+        picture(tmp_path / name)
+    dataset = formats.load_labels(tmp_path)
+    assert {sample.image.stem for sample in dataset.samples if sample.group == "tile 276355"} == {
+        "exp1_num_276355",
+        "exp2_num_276373",
+        "exp6_num_276751",
+    }
+    assert "6 images exp…_num_… taken for exposures of 4 tiles by their numbers" in dataset.notes
 
 
 @pytest.mark.parametrize(
@@ -304,6 +318,9 @@ def test_real_sets_read(real_data):
     assert (aliens.classes, len(aliens.samples)) == (("anomaly", "normal"), 60)
     tiles = formats.load_labels(real_data / "magnetic-tile")
     assert (len(tiles.classes), len(tiles.samples)) == (6, 258)
+    assert len({sample.group or sample.name for sample in tiles.samples}) == 45
+    parts = [{sample.group for sample in part.samples} for part in splits.split(tiles, 0.2, seed=0)]
+    assert parts[0] & parts[1] <= {""}
     items = formats.load_labels(real_data / "ksdd")
     assert (items.classes, len(items.samples)) == (("Train_NG", "Train_OK"), 23)
     cookies = formats.load_labels(real_data / "cookie", prefer="train_class.manifest")
