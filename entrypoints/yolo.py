@@ -147,14 +147,15 @@ def starting_weights(run: Run[Hyperparameters], train_set: Dataset) -> Start:
     """Where the first weights come from, and the weights."""
     from ultralytics.utils.downloads import attempt_download_asset
 
-    from training import weights
+    from training import ultralytics_weights, weights
 
     name = f"{file_stem(run.hp.architecture, run.hp.task)}.pt"
     return weights.start(
         run.hp.pretrained,
         run.env,
         starter=lambda: fitted_starter(run.hp, train_set),
-        published=lambda: weights.downloaded("Ultralytics", name, attempt_download_asset),
+        published=lambda: weights.downloaded("Ultralytics", name, attempt_download_asset, ultralytics_weights.read),
+        read_file=ultralytics_weights.read,
     )
 
 

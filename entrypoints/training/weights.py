@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -17,75 +19,80 @@ from training import first
 State = dict[str, torch.Tensor]
 Start = tuple[str, State]
 """Where the first weights come from, in words, and the weights by name (empty: random)."""
+_HINT = (
+    "give the tensors alone: torch.save(model.state_dict(), 'weights.pt'), or safetensors.torch.save_file of them "
+    "as weights.safetensors"
+)
 
 
 def start(
-    pretrained: str, env: Environment, *, starter: Callable[[], Start] | None, published: Callable[[], Start]
+    pretrained: str,
+    env: Environment,
+    *,
+    starter: Callable[[], Start] | None,
+    published: Callable[[], Start],
+    read_file: Callable[[Path], State] | None = None,
 ) -> Start:
     """The first weights of a job whose hyperparameter `pretrained` is auto, starter, channel, none or a publisher.
 
-    `auto` takes the channel `pretrained` where the job has one, else the starter, else none.
+    `auto` takes the channel `pretrained` where the job has one, else the starter, else none. The channel's file is read
+    by `read_file`, which is `read` unless a program must open what that refuses.
     """
 
     def channel() -> Start:
         path = first.file_of(env.channel("pretrained"), env.scratch_dir, (".safetensors",), (".pt", ".pth"))
-        return f"channel `pretrained` ({path.name})", read(path)
+        return f"channel `pretrained` ({path.name})", (read_file or read)(path)
 
     return first.choose(
         pretrained, env, none=lambda words: (words, {}), channel=channel, starter=starter, published=published
     )
 
 
-def downloaded(publisher: str, name: str, fetch: Callable[[str], str | Path]) -> Start:
+def downloaded(
+    publisher: str,
+    name: str,
+    fetch: Callable[[str], str | Path],
+    read_file: Callable[[Path], State] | None = None,
+) -> Start:
     """Weights that the makers of an architecture publish, by `fetch`, because the user asked for them."""
     path = first.fetched(publisher, name, lambda: Path(fetch(name)))
-    return f"{publisher}' published {name}", read(path)
+    return f"{publisher}' published {name}", (read_file or read)(path)
 
 
 def read(path: Path) -> State:
-    """The tensors of a .safetensors file, of a PyTorch state dict, or of a checkpoint that YOLO saved.
+    """The tensors of a .safetensors file, or of a PyTorch state dict, alone or as `model` or `state_dict` of a dict.
 
-    The last is a pickle, which runs what it holds: only give files you trust.
+    Nothing in the file is run: Refusal for a pickle that holds anything but tensors and plain values.
     """
-    try:
+    with refused(path):
         if path.suffix == ".safetensors":
             return load_file(path)
-        if state := _state_dict(path):
+        if state := tensors(path):
             return state
-        saved = torch.load(path, map_location="cpu", weights_only=False)
-        model = saved.get("ema") or saved["model"]
-        return dict(model.float().state_dict())
-    except (
-        SafetensorError,
-        OSError,
-        RuntimeError,
-        ValueError,
-        EOFError,
-        KeyError,
-        AttributeError,
-        ImportError,
-    ) as error:
-        raise Refusal(
-            f"{path.name} holds no weights that can be read: {error}",
-            "give a .safetensors file, a state dict that torch.save wrote, or a .pt file that YOLO saved",
-        ) from error
-    except Exception as error:
-        if "Unpickling" not in type(error).__name__:
-            raise
-        raise Refusal(f"{path.name} is not a checkpoint: {error}", "give a .pt file that YOLO saved") from error
+    raise Refusal(f"{path.name} holds no state dict, neither as a whole nor as its `model` or `state_dict`", _HINT)
 
 
-def _state_dict(path: Path) -> State:
-    """The tensors of a file that holds nothing else, at the top or as its `model` or `state_dict`; else empty."""
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        return {}
+def tensors(path: Path) -> State:
+    """The state dict in a file of torch.save, empty where it has none; nothing in the file is run."""
+    saved = torch.load(path, map_location="cpu", weights_only=True)
     candidates = [saved, *(saved.get(key) for key in ("state_dict", "model"))] if isinstance(saved, dict) else []
     for state in candidates:
         if isinstance(state, dict) and state and all(isinstance(value, torch.Tensor) for value in state.values()):
             return dict(state)
     return {}
+
+
+@contextlib.contextmanager
+def refused(path: Path) -> Iterator[None]:
+    """A Refusal of what goes wrong within, where a weights file is read."""
+    try:
+        yield
+    except pickle.UnpicklingError as error:
+        if re.search("unsupported (global|class)", str(error), re.IGNORECASE):
+            raise Refusal(f"{path.name} opens only by running code that it holds, which is not done", _HINT) from error
+        raise Refusal(f"{path.name} is no file that torch.save wrote", _HINT) from error
+    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, LookupError, AttributeError) as error:
+        raise Refusal(f"{path.name} holds no weights that can be read: {error}", _HINT) from error
 
 
 def load_matching(model: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> tuple[int, int]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,28 @@ pytestmark = pytest.mark.pytorch
 def test_hyperparameters(job: Job, hyperparameters: dict[str, str], said: str) -> None:
     job.configure(**(TINY | hyperparameters))
     assert said in job.refused()
+
+
+class Touches:
+    """What leaves a file behind where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch '{self.path}'",)
+
+
+def test_starting_weights_that_open_only_by_running_code(job: Job, tmp_path: Path) -> None:
+    folder, trace = tmp_path / "weights", tmp_path / "trace"
+    folder.mkdir()
+    (tmp_path / "model.pt").write_bytes(pickle.dumps({"model": Touches(trace)}))
+    with tarfile.open(folder / "model.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "model.pt", "model.pt")
+    job.channel("pretrained", folder)
+    job.configure(**TINY)
+    assert "model.pt opens only by running code that it holds" in job.refused()
+    assert not trace.exists()
 
 
 def damaged(job: Job, folders: Path, tmp_path: Path) -> Path:

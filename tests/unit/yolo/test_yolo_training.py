@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickletools
 import re
+import shutil
 import signal
 import subprocess
 import zipfile
@@ -86,13 +87,17 @@ def test_training_starts_from_every_tensor_of_the_starter(trained: tuple[Job, st
     assert re.search(r"starting from Drydock's starter \S+ \(cracked as \w+\): (\d+) of \1 tensors", output), output
 
 
-def test_a_model_of_a_finished_job_is_a_start_for_another(trained: tuple[Job, str], job: Job) -> None:
+def test_a_model_of_a_finished_job_is_a_start_for_another(trained: tuple[Job, str], job: Job, tmp_path: Path) -> None:
+    """Its model.pt too, which Ultralytics pickles as a whole: that it runs code is said."""
     earlier, _ = trained
-    job.channel("pretrained", earlier.base / "model")
+    (tmp_path / "start").mkdir()
+    shutil.copy(earlier.model("model.pt"), tmp_path / "start")
+    job.channel("pretrained", tmp_path / "start")
     job.configure(task="segment", **TINY)
     done = job.run()
     assert done.returncode == 0, done.stderr
-    assert re.search(r"starting from channel `pretrained` \(model.safetensors\): (\d+) of \1 tensors", done.stdout)
+    assert "model.pt is a pickle of a whole model, opened by running what it holds" in done.stdout
+    assert re.search(r"starting from channel `pretrained` \(model.pt\): (\d+) of \1 tensors", done.stdout)
 
 
 def test_resume_goes_on_after_the_newest_epoch(again: Job) -> None:
