@@ -220,7 +220,7 @@ def evaluate(options: argparse.Namespace) -> None:
         for note in dataset.notes:
             print(f"note: {note}", file=sys.stderr)
         dataset = record.aligned(dataset, model.classes)
-        print(json.dumps(evaluation(dataset, model.over(dataset)), indent=2))
+        print(json.dumps(evaluation(dataset, model.over(dataset)), indent=2, allow_nan=False))
 
 
 PROGRAM = Program(

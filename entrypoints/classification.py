@@ -226,7 +226,7 @@ def evaluate(options: argparse.Namespace) -> None:
     with verbs.scratch_folder() as scratch:
         model = load_model(options.model, scratch)
         dataset = verbs.labelled_set(options, model.classes)
-        print(json.dumps(evaluation(model, dataset, model.over(dataset)), indent=2))
+        print(json.dumps(evaluation(model, dataset, model.over(dataset)), indent=2, allow_nan=False))
 
 
 PROGRAM = Program(

@@ -187,7 +187,7 @@ def evaluate(options: argparse.Namespace) -> None:
         model = load_model(options.model, scratch)
         dataset = verbs.evaluation_set(options, model.classes)
         overlap = model.metadata["hyperparameters"].get("overlap_threshold", 0.5)
-        print(json.dumps(evaluation(model, dataset, model.over(dataset), overlap).values, indent=2))
+        print(json.dumps(evaluation(model, dataset, model.over(dataset), overlap).values, indent=2, allow_nan=False))
 
 
 def export(options: argparse.Namespace) -> None:

@@ -212,7 +212,7 @@ def evaluate(options: argparse.Namespace) -> None:
         dataset = record.aligned(formats.load_masks(options.data, prefer=options.manifest), model.classes)
         for note in dataset.notes:
             print(f"note: {note}", file=sys.stderr)
-        print(json.dumps(evaluation(model, *over(model, dataset), dataset), indent=2))
+        print(json.dumps(evaluation(model, *over(model, dataset), dataset), indent=2, allow_nan=False))
 
 
 PROGRAM = Program(

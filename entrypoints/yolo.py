@@ -298,7 +298,7 @@ def evaluate(options: argparse.Namespace) -> None:
         whole, side_px = verbs.evaluation_set(options, model.classes), model.metadata["input_size"][0]
         masks = model.metadata["task"] == "segment"
         data_yaml = prepare.training_folder(scratch / "data", whole.subset(()), whole, side_px, masks=masks)
-        print(json.dumps(model.evaluate(data_yaml).values, indent=2))
+        print(json.dumps(model.evaluate(data_yaml).values, indent=2, allow_nan=False))
 
 
 def export(options: argparse.Namespace) -> None:

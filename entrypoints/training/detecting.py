@@ -55,20 +55,20 @@ class Detecting:
         with torch.autocast(self._run.compute.device, torch.bfloat16, enabled=self._run.compute.half):
             parts = detectors.losses(network, x, targets)
         loss = torch.stack([part.float() for part in parts.values()]).sum()
-        if not torch.isfinite(loss):
-            raise Refusal(
-                f"the loss is not finite in epoch {epoch + 1}", "use a smaller learning-rate, or precision=fp32"
-            )
         return loss, {"loss": loss.detach(), **{name: part.detach() for name, part in parts.items()}}
 
     def judge(self, network: nn.Module) -> Judged:
-        statistics.settle(network, self._some(), lambda rows: self.learn(network, rows, self._epoch))
+        statistics.settle(network, self._some(), lambda rows: self._seen(network, rows))
         placed = self._detected(network, stoppable=True)
         made = detection_evaluation.curves(self._truth, placed, len(self._run.classes))
         scores, _ = detection_evaluation.main_metrics(made)
         iou = self._run.hp.overlap_threshold
         others = {"validation:mAP": detection_evaluation.voc_metric(self._truth, placed, made, iou)}
         return Judged(scores, others, (scores[MAIN], scores["validation:mAP50"]))
+
+    def _seen(self, network: nn.Module, rows: Rows) -> None:
+        loss, _ = self.learn(network, rows, self._epoch)
+        self._run.check_loss(float(loss), self._epoch)
 
     def _some(self) -> Iterator[Rows]:
         """Batches of the training set, some of an epoch's."""

@@ -109,6 +109,7 @@ def _epoch(
     _train(run, state, train, pace)
     place = state.place
     found = outputs(state.said, validation, run.hp)
+    run.check_loss(found.loss, place.epoch)
     values = {"train:loss": place.loss / place.images, **scores(found), "validation:loss": found.loss}
     values["train:epoch_seconds"] = pace.seconds()
     place.next_epoch()
@@ -145,6 +146,7 @@ def _train(run: Run[Hyperparameters], state: State, train: Masked, pace: Pace) -
             rate=learning_rate(hp.learning_rate, place.updates, hp.epochs * len(batches)),
             decay=decay(place.updates + 1),
         )  # fmt: skip
+        run.check_loss(loss, place.epoch)
         place.batch, place.loss, place.images = place.batch + 1, place.loss + loss * len(rows), place.images + len(rows)
         if pace.due():
             print(f"epoch {place.epoch + 1}/{hp.epochs}: batch {place.batch}/{len(batches)}", flush=True)

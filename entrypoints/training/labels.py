@@ -48,7 +48,7 @@ class Labelling:
 
     def __init__(self, run: Run[Any], train: Labelled, validation: Labelled, objective: Objective) -> None:
         self._run, self._train, self._validation, self._objective = run, train, validation, objective
-        self.samples = len(train.labels)
+        self.samples, self._epoch = len(train.labels), 0
 
     def lines(self, values: dict[str, float], /) -> list[str]:
         return self._objective.lines(values)
@@ -56,6 +56,7 @@ class Labelling:
     def learn(
         self, network: nn.Module, rows: NDArray[np.int64], epoch: int
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        self._epoch = epoch
         compute = self._run.compute
         labels = torch.from_numpy(self._train.labels[rows]).to(compute.device)
         x = self._train.inputs.batch(rows, epoch)
@@ -67,6 +68,7 @@ class Labelling:
 
     def judge(self, network: nn.Module) -> Judged:
         found, loss = outputs(network, self._validation, self._objective, self._run)
+        self._run.check_loss(loss, self._epoch)
         scores = self._objective.scores(found, self._validation.labels)
         return Judged(scores, {"validation:loss": loss}, (scores[self._objective.main], -loss))
 

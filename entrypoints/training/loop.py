@@ -206,6 +206,7 @@ def _train(run: Run[Looped], state: _State, work: Work, learning: nn.Module, pac
     for rows, weight in shares:
         run.hosts.leave_if_stopped()
         loss, told = learning(rows, state.epoch)
+        run.check_loss(float(told["loss"]), state.epoch)
         state.step(loss * weight)
         for name, value in told.items():
             totals[name] += float(value) * len(rows)

@@ -134,4 +134,5 @@ def write_numbers(run: Run[Any], best: Mapping[str, float]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     if results.is_file():
         shutil.copyfile(results, out / "results.csv")
-    (out / "metrics.json").write_text(json.dumps({"best": dict(best), "last": dict(run.metrics.final)}, indent=2))
+    values = {"best": dict(best), "last": dict(run.metrics.final)}
+    (out / "metrics.json").write_text(json.dumps(values, indent=2, allow_nan=False))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from optml.checkpoints import Store
 from optml.environment import Environment
+from optml.errors import Refusal
 from optml.metrics import Registry
 from training.hosts import Hosts
 
@@ -65,6 +67,12 @@ class Run(Generic[H_co]):
     def folder(self) -> Path:
         """Scratch folder of the training itself; its `results.csv` becomes the job's."""
         return self.env.scratch_dir / "run"
+
+    def check_loss(self, loss: float, epoch: int) -> None:
+        """Refusal where a loss of an epoch (from 0) is no number any more: nothing that follows would be."""
+        if not math.isfinite(loss):
+            precision = ", or precision=fp32" if self.compute.half else ""
+            raise Refusal(f"the loss is not finite in epoch {epoch + 1}", f"use a smaller learning-rate{precision}")
 
     @property
     def settings(self) -> dict[str, Any]:

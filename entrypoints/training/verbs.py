@@ -80,7 +80,7 @@ def predict(load: Load, options: argparse.Namespace) -> None:
         for path in options.images:
             image = images.open_image(path)
             row = {"image": str(path)} | payload.answer(image, model.predict(image, options.confidence))
-            print(json.dumps(row), flush=True)
+            print(json.dumps(row, allow_nan=False), flush=True)
 
 
 def evaluation_set(options: argparse.Namespace, classes: list[str]) -> Dataset:

@@ -35,7 +35,7 @@ def write(
         {"image": sample.name, "width": sample.width, "height": sample.height, **answer}
         for sample, answer in zip(dataset.samples, answers, strict=True)
     ]
-    (out / "predictions.json").write_text(json.dumps(rows))
+    (out / "predictions.json").write_text(json.dumps(rows, allow_nan=False))
     if (out / "results.csv").is_file():  # not in a run that was resumed after its last epoch
         with (out / "results.csv").open(newline="") as lines:
             pictures.curves(out / "curves.png", list(csv.DictReader(lines)))

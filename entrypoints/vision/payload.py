@@ -33,7 +33,7 @@ def predictor(predict: Callable[[Array], Answer]) -> Predictor:
 
     def reply(body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
         image = read(body, content_type)
-        return json.dumps(answer(image, predict(image))).encode(), "application/json"
+        return json.dumps(answer(image, predict(image)), allow_nan=False).encode(), "application/json"
 
     return reply
 

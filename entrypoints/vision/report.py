@@ -107,4 +107,4 @@ def _write_predictions(path: Path, dataset: Dataset, found: Sequence[Sequence[di
         {"image": sample.name, "width": sample.width, "height": sample.height, "predictions": list(predictions)}
         for sample, predictions in zip(dataset.samples, found, strict=True)
     ]
-    path.write_text(json.dumps(rows))
+    path.write_text(json.dumps(rows, allow_nan=False))

@@ -167,6 +167,7 @@ def test_the_channels_and_names_of_the_built_in_algorithm(job: Job, tmp_path: Pa
         ({"num_training_samples": "9"}, "num-training-samples=9, but there are"),
         ({"img_size": "32"}, "img-size=32 leaves nothing of an image"),
         ({"pretrained": "channel"}, 'channel "pretrained" is missing'),
+        ({"learning_rate": "1e12"}, "the loss is not finite in epoch"),
         ({"batch_size": "1"}, "batch-size=1 makes a batch of one image"),
     ],
 )

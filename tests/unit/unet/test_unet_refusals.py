@@ -1,4 +1,4 @@
-"""What the UNet program refuses: one clear error, exit code 2, before TensorFlow is imported."""
+"""What the UNet program refuses: one clear error, exit code 2, before TensorFlow is imported where it can be."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.tensorflow
         ({"loss": "mse"}, "dice_crossentropy"),
         ({"img_size": "100"}, '"img-size" is 100; allowed: a multiple of 32'),
         ({"backbone": "resnet-50"}, 'unknown hyperparameter "backbone"'),
+        ({"learning_rate": "1e12"}, "the loss is not finite in epoch"),
     ],
 )
 def test_hyperparameters(job: Job, hyperparameters: dict[str, str], said: str) -> None:
