@@ -37,14 +37,13 @@ if TYPE_CHECKING:
     from vision.record import Dataset
 
 MODELS = {
-    "ssdlite320_mobilenet_v3_large": 320,
-    "ssd300_vgg16": 300,
-    "fasterrcnn_mobilenet_v3_large_fpn": 640,
-    "fasterrcnn_resnet50_fpn": 640,
-    "fasterrcnn_resnet50_fpn_v2": 640,
+    "ssdlite320_mobilenet_v3_large": (64, 320),
+    "ssd300_vgg16": (268, 300),  # its last layers do not pad: of less there is nothing left
+    "fasterrcnn_mobilenet_v3_large_fpn": (64, 640),
+    "fasterrcnn_resnet50_fpn": (64, 640),
+    "fasterrcnn_resnet50_fpn_v2": (64, 640),
 }
-"""The largest input, in pixels, that is taken for a model without being asked for."""
-SMALLEST_PX = 64
+"""The smallest input of a model, in pixels, and the largest that is taken without being asked for."""
 
 
 @dataclass(frozen=True)
@@ -136,12 +135,13 @@ def input_size(hp: Hyperparameters, train_set: Dataset) -> int:
     """The side of the square that the network sees, as asked for or fitted to the images."""
     from vision import anchors
 
-    if 0 < hp.img_size < SMALLEST_PX:
+    smallest_px, largest_px = MODELS[hp.model]
+    if 0 < hp.img_size < smallest_px:
         raise Refusal(
-            f"img-size={hp.img_size} leaves nothing of an image after six halvings",
-            f"set img-size to {SMALLEST_PX} or more, or to 0 to have it fitted",
+            f"img-size={hp.img_size} leaves nothing of an image for {hp.model}: it takes {smallest_px} or more",
+            f"set img-size to {smallest_px} or more, or to 0 to have it fitted",
         )
-    return hp.img_size or anchors.input_size(train_set, MODELS[hp.model])
+    return hp.img_size or anchors.input_size(train_set, largest_px, smallest_px)
 
 
 # ---------------------------------------------------------------- artefact

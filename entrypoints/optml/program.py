@@ -63,7 +63,7 @@ class Program:
     samples: str = ""
     """What `python -m vision.samples --kind` makes for it to train on when it is given nothing; empty: nothing."""
     sample_settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Hyperparameters that suit those in place of the defaults, with dashes."""
+    """Hyperparameters that suit those in place of the defaults, with dashes; `img-size`: of the default `model`."""
 
     def main(self, argv: Sequence[str] | None = None) -> NoReturn:
         """Run the verb that the command line names and exit; as process 1, do so in a child."""

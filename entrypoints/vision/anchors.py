@@ -76,13 +76,13 @@ def default_boxes(sizes_: Sequence[float], side_px: int, grids: Sequence[Grid]) 
     return np.concatenate(made)
 
 
-def input_size(dataset: Dataset, largest_px: int, multiple: int = 16) -> int:
-    """The side of the input that images of this size deserve: twice their longer side, at most `largest_px`.
+def input_size(dataset: Dataset, largest_px: int, smallest_px: int = 0, multiple: int = 16) -> int:
+    """The side of the input that images of this size deserve: twice their longer side, within what a model takes.
 
     The longer side is that of nine images in ten. Enlarging more adds cost and no detail.
     """
     longer = float(np.quantile([max(sample.width, sample.height) for sample in dataset.samples], 0.9))
-    return int(min(largest_px, max(SMALLEST_INPUT_PX, 2 * longer // multiple * multiple)))
+    return int(min(largest_px, max(SMALLEST_INPUT_PX, smallest_px, 2 * longer // multiple * multiple)))
 
 
 def _spread(start: float, growth: float, side_px: int, grids: Sequence[Grid]) -> list[float]:

@@ -11,6 +11,7 @@ from local.cli import hyperparameters
 from local.cli.refusal import Refusal
 
 PLATFORM_PREFIX = "sagemaker_"
+SIZE = "img-size"
 TUNING_OBJECTIVE = "_tuning_objective_metric"
 
 
@@ -61,9 +62,15 @@ class Program:
             hyperparameters.check(known[_plain(name)], text)
 
     def with_sample_settings(self, given: Mapping[str, str]) -> dict[str, str]:
-        """What is given, and what suits the generated data where nothing is given by that name or an alias of it."""
+        """What is given, and what suits the generated data where nothing is given by that name or an alias of it.
+
+        The size of images that suits them is the default model's: another may take larger ones only.
+        """
         meant = {_plain(alias): _plain(name) for alias, name in self.aliases.items()}
-        taken = {meant.get(_plain(name), _plain(name)) for name in given}
+        settled = {meant.get(_plain(name), _plain(name)): text for name, text in given.items()}
+        taken = set(settled)
+        if settled.get("model", self.value_of("model", {})) != self.value_of("model", {}):
+            taken.add(_plain(SIZE))
         return {name: text for name, text in self.sample_settings.items() if _plain(name) not in taken} | dict(given)
 
     def check_channels(self, names: Sequence[str]) -> None:

@@ -166,6 +166,7 @@ def test_the_channels_and_names_of_the_built_in_algorithm(job: Job, tmp_path: Pa
         ({"num_classes": "3"}, "num-classes=3, but the data has 1 classes (cracked)"),
         ({"num_training_samples": "9"}, "num-training-samples=9, but there are"),
         ({"img_size": "32"}, "img-size=32 leaves nothing of an image"),
+        ({"model": "ssd300_vgg16", "img_size": "267"}, "nothing of an image for ssd300_vgg16: it takes 268 or more"),
         ({"pretrained": "channel"}, 'channel "pretrained" is missing'),
         ({"learning_rate": "1e12"}, "the loss is not finite in epoch"),
         ({"batch_size": "1"}, "batch-size=1 makes a batch of one image"),

@@ -100,6 +100,7 @@ def test_anchors_reach_from_the_small_to_the_large_objects(tmp_path):
     data = build(["a"], [Sample(tmp_path / "a.jpg", "a.jpg", 200, 200, objects_, "")])
     assert anchors.input_size(data, 640) == 400
     assert anchors.input_size(data, 320) == 320
+    assert anchors.input_size(data, 640, 500) == 500
     sizes = anchors.sizes(data, 400, 6)
     assert 20 <= sizes[0] <= 30
     assert 260 <= sizes[-1] <= 320

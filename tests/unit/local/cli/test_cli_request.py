@@ -180,6 +180,16 @@ def test_what_suits_generated_data_gives_way_to_what_is_given_by_any_name(name: 
     assert program.with_sample_settings({name: "4", "seed": "1"}) == {"epochs": "3", name: "4", "seed": "1"}
 
 
+@pytest.mark.parametrize("name", ["model", "base-network"])
+def test_the_image_size_that_suits_generated_data_is_the_default_models(name: str) -> None:
+    program = read([ENTRYPOINTS])["ssd"]
+    default = program.value_of("model", {})
+
+    assert program.with_sample_settings({"model": default})["img-size"] == program.sample_settings["img-size"]
+    assert "img-size" not in program.with_sample_settings({name: "ssd300_vgg16"})
+    assert program.with_sample_settings({name: "ssd300_vgg16", "img-size": "288"})["img-size"] == "288"
+
+
 @pytest.mark.parametrize("program", read([ENTRYPOINTS]).values(), ids=lambda program: program.name)
 def test_every_program_takes_what_it_says_suits_its_generated_data(program: Program) -> None:
     assert bool(program.sample_settings) <= bool(program.samples)
