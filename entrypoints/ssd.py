@@ -104,6 +104,8 @@ def train(env: Environment, hp: Hyperparameters) -> None:
     sets = read_data(env, hp)
     side_px = input_size(hp, sets[0])
     own = first.shipped(hp.model, MODELS, hp.pretrained)
+    if hp.model.startswith("ssdlite"):  # its last grid is one number a channel and image
+        Hosts.of(env).check_batches(len(sets[0].samples), hp.batch_size)
     waiting.asleep()
     from training import detection_job, devices  # torch takes seconds to import: wrong data is refused before
 

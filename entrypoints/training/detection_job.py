@@ -59,7 +59,6 @@ def prepare(run: Run[Hyperparameters], sets: tuple[Dataset, Dataset], side_px: i
     `shipped` is the file of the starter that there is for the model.
     """
     hp = run.hp
-    _check_batches(run, len(sets[0].samples))
     source, state = weights.start(
         hp.pretrained,
         run.env,
@@ -172,15 +171,3 @@ def _known_anchors(metadata: dict[str, Any], side_px: int, path: Path) -> list[f
     ):
         raise Refusal(f'"anchors" is not one that a model can have ({path})', "unpack model.tar.gz again")
     return [float(size) * side_px / metadata["input_size"][0] for size in found]
-
-
-def _check_batches(run: Run[Hyperparameters], samples: int) -> None:
-    """SSDLite normalises over a batch what is one number an image by then: batches of one image cannot be."""
-    hp, hosts = run.hp, run.hosts
-    smallest = samples // hosts.steps(samples, hp.batch_size) // len(hosts.names)
-    if smallest < 2 and hp.model.startswith("ssdlite"):
-        shared = f" on {len(hosts.names)} hosts" if hosts.several else ""
-        raise Refusal(
-            f"batch-size={hp.batch_size} makes a batch of one image out of {samples}{shared}, too few to learn from",
-            "use batch-size=4, say, or add images",
-        )

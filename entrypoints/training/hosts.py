@@ -67,6 +67,18 @@ class Hosts:
             )
         return min(math.ceil(samples / (batch_size * len(self.names))), samples // len(self.names))
 
+    def check_batches(self, samples: int, batch_size: int, instead: str = "") -> None:
+        """Refuse a step that leaves a host a single image: for a network that normalises one number an image by then.
+
+        `instead` is what could be changed beside the batches.
+        """
+        if samples // self.steps(samples, batch_size) // len(self.names) < 2:
+            shared = f" on {len(self.names)} hosts" if self.several else ""
+            raise Refusal(
+                f"batch-size={batch_size} makes a batch of one image out of {samples}{shared}, too few to learn from",
+                f"use batch-size={max(4, batch_size * 2)}, say, {instead}or add images",
+            )
+
     def shares(self, order: NDArray[np.int64], batch_size: int) -> list[tuple[NDArray[np.int64], float]]:
         """This host's rows of each step of an epoch, and what its mean over them counts in the mean of all hosts.
 

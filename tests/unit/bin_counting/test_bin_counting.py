@@ -112,6 +112,14 @@ def test_the_recipe_of_the_projects_runs(job: Job, trained: tuple[Job, str], bin
     assert evaluated(job, bins)["images"] == 30
 
 
+def test_a_batch_of_one_image_is_refused_where_a_hidden_layer_normalises(job: Job) -> None:
+    """Of 27 images the last one is left alone."""
+    job.configure(
+        **(TINY | {"batch_size": "2", "validation_fraction": "0.1", "img_size": "64"}), hidden="8", freeze="true"
+    )
+    assert "batch-size=2 makes a batch of one image out of 27" in job.refused()
+
+
 def test_a_list_that_names_a_missing_image_is_refused(job: Job, bins: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(bins / "bin-images", data / "bin-images")

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.pytorch
         ({"num_training_samples": "60000"}, "num-training-samples=60000, but there are 19 training images"),
         ({"positive_class": "rotten"}, "positive-class=rotten is none of the classes"),
         ({"pretrained": "channel"}, 'channel "pretrained" is missing'),
+        ({"batch_size": "1"}, "batch-size=1 makes a batch of one image out of 19"),
         ({"learning_rate": "1e12"}, "the loss is not finite in epoch"),
     ],
 )
