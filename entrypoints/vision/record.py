@@ -98,8 +98,10 @@ def aligned(dataset: Dataset, classes: Sequence[str]) -> Dataset:
     unknown = [name for name in dataset.classes if name not in classes]
     if unknown:
         where = f" of {dataset.origin}" if dataset.origin else ""
+        source = _first_of(dataset, unknown[0])
         raise Refusal(
-            f"class {unknown[0]!r}{where} is not among the training classes ({', '.join(classes) or 'none'})",
+            f"class {unknown[0]!r}{where} is not among the training classes ({', '.join(classes) or 'none'})"
+            + (f" ({source})" if source else ""),
             "use the same class names in every channel",
         )
     index = [list(classes).index(name) for name in dataset.classes]
@@ -112,3 +114,11 @@ def aligned(dataset: Dataset, classes: Sequence[str]) -> Dataset:
         for s in dataset.samples
     ]
     return replace(dataset, classes=tuple(classes), samples=tuple(samples))
+
+
+def _first_of(dataset: Dataset, name: str) -> str:
+    """Where the first image with a class is annotated; empty for a class that no image has."""
+    label = dataset.classes.index(name)
+    having = (s for s in dataset.samples if s.label == label or any(i.class_id == label for i in s.instances))
+    sample = next(having, None)
+    return (sample.source or dataset.show(sample)) if sample else ""
