@@ -214,14 +214,13 @@ def load_model(folder: Path, _scratch: Path, device: str = "auto") -> Classifier
 # ---------------------------------------------------------------- use
 def evaluate(options: argparse.Namespace) -> None:
     """Print the metrics of a model on a data set, every image of a count that it knows."""
-    from vision import counting, record
+    from vision import counting
 
     with verbs.scratch_folder() as scratch:
         model = load_model(options.model, scratch)
-        dataset = counting.load(options.data, options.manifest, max_count=max(map(int, model.classes)))
+        dataset = counting.evaluation_set(options.data, options.manifest, model.classes)
         for note in dataset.notes:
             print(f"note: {note}", file=sys.stderr)
-        dataset = record.aligned(dataset, model.classes)
         print(json.dumps(evaluation(dataset, model.over(dataset)), indent=2, allow_nan=False))
 
 

@@ -84,10 +84,12 @@ def predict(load: Load, options: argparse.Namespace) -> None:
 
 
 def evaluation_set(options: argparse.Namespace, classes: list[str]) -> Dataset:
-    """The data that `evaluate` was given, its class ids as indices of `classes`."""
-    from vision import formats, record
+    """The data that `evaluate` of a detector was given, its class ids as indices of `classes`."""
+    from vision import detection, formats, record
 
-    return record.aligned(formats.load(options.data, prefer=options.manifest), classes)
+    dataset = record.aligned(formats.load(options.data, prefer=options.manifest), classes)
+    detection.check_objects(dataset, str(options.data), "add images with objects; `predict` tells what is found")
+    return dataset
 
 
 def labelled_set(options: argparse.Namespace, classes: list[str]) -> Dataset:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from optml.errors import Refusal
-from vision import classification, formats, label_scores, sets
+from vision import classification, formats, label_scores, record, sets
 from vision.folder import Folder
 from vision.label_scores import Floats, Ints
 from vision.record import Dataset
@@ -49,6 +49,18 @@ def load(path: Path, prefer: str = "", channel: str = "", max_count: int | None 
     dataset = _in_order(formats.load_labels(path, prefer, channel), folder)
     abid.check(dataset, folder)
     return _up_to(dataset, max_count)
+
+
+def evaluation_set(path: Path, prefer: str, classes: Sequence[str]) -> Dataset:
+    """The images of a folder whose count a model of `classes` knows, class ids as indices of these."""
+    largest = max(counts(classes))
+    dataset = load(path, prefer, max_count=int(largest))
+    if not dataset.samples:
+        raise Refusal(
+            f"none of the images of {path} has a count that the model knows, {largest} at most",
+            "give images of these counts, or train a model with a larger max-count",
+        )
+    return record.aligned(dataset, classes)
 
 
 def annotation_files(folder: Path) -> list[Path]:

@@ -54,6 +54,12 @@ def check_classes(dataset: Dataset, wanted: int | None) -> None:
     )
 
 
+def check_objects(dataset: Dataset, what: str, hint: str, where: str = "") -> None:
+    """Refuse a set without an object that a model could be asked for: nothing can be said of a detector by it."""
+    if not any(not instance.difficult for sample in dataset.samples for instance in sample.instances):
+        raise Refusal(f"none of the {len(dataset.samples)} images of {what} has an annotated object{where}", hint)
+
+
 def _tell(dataset: Dataset, role: str) -> None:
     instances = sum(len(sample.instances) for sample in dataset.samples)
     negatives = sum(not sample.instances for sample in dataset.samples)
@@ -69,11 +75,8 @@ def _check(dataset: Dataset, role: str, masks: bool) -> None:
         raise Refusal(
             f"the {role} set is empty: {dataset.file} puts no image into it", f"name the images of its {role} part"
         )
-    if not any(not instance.difficult for sample in dataset.samples for instance in sample.instances):
-        raise Refusal(
-            f"none of the {len(dataset.samples)} images of the {role} set has an annotated object ({dataset.file})",
-            "annotate some of them, or give a larger validation-fraction",
-        )
+    hint = "annotate some of them, or give a larger validation-fraction"
+    check_objects(dataset, f"the {role} set", hint, f" ({dataset.file})")
     if masks and not dataset.has_masks:
         raise Refusal(
             f"the {role} set has boxes without masks, which task=segment needs ({dataset.file})", "use task=detect"

@@ -25,9 +25,12 @@ def threshold(found: Floats, labels: Ints, positive: int) -> float:
 
 
 def metrics(found: Floats, labels: Ints, positive: int | None, threshold: float | None = None) -> dict[str, float]:
-    """Metrics of probabilities (N, C) and class ids (N,); without a threshold the most probable class is taken."""
+    """Metrics of probabilities (N, C) and class ids (N,); without a threshold the most probable class is taken.
+
+    Those of a curve are left out where all images are of one kind, which leaves them undefined.
+    """
     values = {}
-    if positive is not None:
+    if positive is not None and len(np.unique(labels == positive)) == 2:
         curves = label_scores.curves(found[:, positive], labels == positive)
         values = {
             "validation:auroc": label_scores.auroc(curves),

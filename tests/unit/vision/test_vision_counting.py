@@ -53,6 +53,14 @@ def test_images_of_more_objects_are_left_out_with_a_note(abid):
     assert "1 images of more than 5 objects left out" in dataset.notes
 
 
+def test_images_of_counts_that_no_model_knows_are_no_evaluation(abid):
+    assert found(counting.evaluation_set(abid, "", ["1", "2", "3"])) == {"00007": "1", "00042": "3"}
+    (abid / "bin-images/00007.jpg").unlink()
+    (abid / "metadata/00007.json").unlink()
+    with pytest.raises(Refusal, match="has a count that the model knows, 2 at most"):
+        counting.evaluation_set(abid, "", ["1", "2"])
+
+
 def test_metadata_that_amazon_could_not_make_is_left_out_with_a_note(abid):
     (abid / "metadata/00007.json").write_text("{}")
     dataset = counting.load(abid)

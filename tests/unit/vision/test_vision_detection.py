@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from optml.errors import Refusal
+from training import verbs
 from vision import detection, formats, prepare, samples
 from vision.record import Dataset
 
@@ -204,3 +206,15 @@ def test_a_class_that_training_does_not_know_is_told_with_its_channel(tmp_path, 
     said = rf"class 'chipped' of validation is not among the training classes \(cracked\) \(.*a\.manifest:{first}\)"
     with pytest.raises(Refusal, match=said):
         load(data)
+
+
+def test_a_detector_is_not_evaluated_on_images_without_objects(tmp_path):
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "data.yaml").write_text("names: [cracked]\ntrain: images\n")
+    for name in "ab":
+        Image.new("RGB", (40, 40)).save(tmp_path / f"images/{name}.jpg")
+        (tmp_path / f"labels/{name}.txt").touch()
+    with pytest.raises(Refusal, match=f"none of the 2 images of {tmp_path} has an annotated object") as refused:
+        verbs.evaluation_set(argparse.Namespace(data=tmp_path, manifest=""), ["cracked"])
+    assert "predict" in refused.value.hint

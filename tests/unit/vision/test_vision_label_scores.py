@@ -70,3 +70,12 @@ def test_the_threshold_decides_between_two_classes():
     assert whole["validation:auroc"] == 1
     assert whole["majority_accuracy"] == 0.5
     assert whole["per_class"]["ok"] == {"precision": 0, "recall": 0, "f1": 0, "images": 1}
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_what_images_of_one_class_leave_undefined_is_left_out(label):
+    whole = label_evaluation.whole(np.array([[0.7, 0.3], [0.2, 0.8]]), np.full(2, label), ("ok", "bad"), 1, 0.5)
+    assert {name for name in whole if name.startswith("validation:")} == {
+        "validation:accuracy", "validation:balanced_accuracy",
+    }  # fmt: skip
+    assert whole["validation:accuracy"] == 0.5
