@@ -63,7 +63,7 @@ def roc(path: Path, found: Curves, threshold: float) -> None:
     right.set_title("precision and recall", loc="left", fontsize=11)
     for axis, x, y in ((left, rate[at], recall[at]), (right, recall[at], precision[at])):
         axis.scatter(x, y, color=pictures.COLORS[0], zorder=3, label=f"threshold {threshold:.3f}")
-        axis.legend(frameon=False, loc="lower right" if axis is left else "lower left", fontsize=9)
+        axis.legend(frameon=False, loc="lower right" if axis is left else "best", fontsize=9)
     figure.savefig(path, dpi=110)
 
 

@@ -57,7 +57,7 @@ def precision_recall(path: Path, tally: Tally, threshold: float) -> None:
     axis.scatter(recall[at], precision[at], color=pictures.COLORS[0], zorder=3, label=f"threshold {threshold:.3f}")
     axis.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     axis.set_title("precision and recall of defective pixels", loc="left", fontsize=11)
-    axis.legend(frameon=False, loc="lower left")
+    axis.legend(frameon=False, loc="best")
     figure.savefig(path, dpi=110)
 
 

@@ -108,9 +108,9 @@ def curves(path: Path, rows: Sequence[Mapping[str, str | float]]) -> None:
     epochs = table.get("epoch", list(range(1, len(rows) + 1)))
     for axis, loss in zip(axes, losses, strict=False):
         series = {part: table[f"{part}/{loss}"] for part in ("train", "val") if f"{part}/{loss}" in table}
-        _lines(axis, epochs, series, loss.replace("_", " "))
+        lines(axis, epochs, series, loss.replace("_", " "))
     if scores:
-        _lines(axes[-1], epochs, {n.removeprefix("metrics/"): table[n] for n in scores}, "validation scores")
+        lines(axes[-1], epochs, {n.removeprefix("metrics/"): table[n] for n in scores}, "validation scores")
         axes[-1].set_ylim(0, 1.02)
     figure.savefig(path, dpi=110)
 
@@ -119,14 +119,14 @@ def precision_recall(
     path: Path, recall: ArrayLike, precision: ArrayLike, classes: Sequence[str], average_precision: Sequence[float]
 ) -> None:
     """Write a PNG of precision (C, N) over recall (N,), a line a class, with each class's average precision."""
-    figure, (axis,) = new_figure(1, width=5.2)
+    figure, (axis,) = new_figure(1, width=7.2)
     for i, (name, curve) in enumerate(zip(classes, np.atleast_2d(precision), strict=True)):
         label = f"{name}  AP50 {average_precision[i]:.3f}"
         axis.plot(np.asarray(recall), curve, color=COLORS[i % len(COLORS)], lw=2, label=label)
         axis.fill_between(np.asarray(recall), curve, color=COLORS[i % len(COLORS)], alpha=0.08, lw=0)
     axis.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     axis.set_title("precision and recall at IoU 0.5", loc="left", fontsize=11)
-    axis.legend(frameon=False, loc="lower left")
+    figure.legend(frameon=False, loc="outside right upper")  # a curve may be anywhere within
     figure.savefig(path, dpi=110)
 
 
@@ -248,7 +248,10 @@ def new_figure(panels: int, width: float = 3.6, height: float = 3.8) -> tuple[Fi
     return figure, axes
 
 
-def _lines(axis: Axes, epochs: Sequence[float], series: Mapping[str, Sequence[float]], title: str) -> None:
+def lines(axis: Axes, epochs: Sequence[float], series: Mapping[str, Sequence[float]], title: str) -> None:
+    """Draw values over whole epochs, a line a name."""
+    from matplotlib.ticker import MaxNLocator
+
     for i, (name, values) in enumerate(series.items()):
         finite = [value if np.isfinite(value) else np.nan for value in values]
         axis.plot(
@@ -256,4 +259,5 @@ def _lines(axis: Axes, epochs: Sequence[float], series: Mapping[str, Sequence[fl
         )
     axis.set_title(title, loc="left", fontsize=11)
     axis.set_xlabel("epoch", fontsize=9)
+    axis.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
     axis.legend(frameon=False, fontsize=8)

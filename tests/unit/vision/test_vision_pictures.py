@@ -74,3 +74,14 @@ def test_a_label_is_left_out_where_a_larger_mark_has_its_own():
     assert (both == 255).sum() == (alone == 255).sum()
     apart = pictures.draw(IMAGE, [mark(box=(2, 100, 6, 110), class_id=1), large])
     assert (apart == 255).sum() > (alone == 255).sum()
+
+
+@pytest.mark.parametrize("epochs", [[1.0], [1.0, 2.0], [float(number) for number in range(1, 31)]])
+def test_the_epochs_of_a_chart_are_whole_numbers(epochs):
+    figure, (axis,) = pictures.new_figure(1)
+    pictures.lines(axis, epochs, {"train": epochs}, "loss")
+    figure.canvas.draw()
+    low, high = axis.get_xlim()
+    shown = [tick for tick in axis.get_xticks() if low <= tick <= high]
+    assert shown
+    assert all(tick == round(tick) for tick in shown)
