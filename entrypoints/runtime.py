@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from optml import artefact, serving
 from optml.errors import Refusal
 from optml.metrics import Registry
-from optml.program import Program, Verb
+from optml.program import Program, Verb, confidence_argument
 
 if TYPE_CHECKING:
     from runtimes.detector import Detector
@@ -95,7 +95,7 @@ def verify(options: argparse.Namespace) -> None:
 def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     _model_arguments(parser)
     parser.add_argument("images", type=Path, nargs="+")
-    parser.add_argument("--confidence", type=float, help="lowest score to report, 0 to 1; default: the model's own")
+    confidence_argument(parser)
 
 
 def _bench_arguments(parser: argparse.ArgumentParser) -> None:

@@ -161,6 +161,19 @@ class Program:
                 environment.channel(name)
 
 
+def confidence_argument(parser: argparse.ArgumentParser) -> None:
+    """The option `--confidence` of `predict`."""
+    said = "lowest score to report, 0 to 1; default: the model's own"
+    parser.add_argument("--confidence", type=_confidence, help=said)
+
+
+def _confidence(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise Refusal(f"--confidence {text} is no score, which lies from 0 to 1", "give --confidence 0.5, say")
+    return value
+
+
 class _Parser(argparse.ArgumentParser):
     """argparse, with refusals in our form."""
 

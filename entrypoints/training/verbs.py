@@ -16,7 +16,7 @@ from optml import serving
 from optml.artefact import METADATA
 from optml.environment import Environment
 from optml.errors import Refusal
-from optml.program import Verb
+from optml.program import Verb, confidence_argument
 
 if TYPE_CHECKING:
     from vision.images import Array
@@ -132,7 +132,7 @@ def scratch_folder() -> Iterator[Path]:
 def predict_arguments(parser: argparse.ArgumentParser) -> None:
     _model_arguments(parser)
     parser.add_argument("images", type=Path, nargs="+")
-    parser.add_argument("--confidence", type=float, help="lowest score to report, 0 to 1; default: the model's own")
+    confidence_argument(parser)
 
 
 def evaluate_arguments(parser: argparse.ArgumentParser) -> None:

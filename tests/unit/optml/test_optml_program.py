@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from local.jobs.container import hears_sigterm
+from tests.support.job import ENTRYPOINTS
 
 
 def first_line(text: str) -> str:
@@ -102,6 +103,15 @@ def test_describe_prints_the_entry_of_programs_json(job: Any) -> None:
 )
 def test_a_command_line_that_is_wrong_is_refused(job: Any, arguments: list[str], error: str, hint: str) -> None:
     assert job.run("pass", *arguments) == (2, "", f"error: {error}\n\nhint: {hint}\n")
+
+
+@pytest.mark.parametrize("value", ["7", "-0.1", "nan"])
+@pytest.mark.parametrize("program", ["ssd.py", "runtime.py"])
+def test_a_confidence_that_is_no_score_is_refused(program: str, value: str) -> None:
+    command = [sys.executable, ENTRYPOINTS / program, "predict", "model", "a.jpg", f"--confidence={value}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"error: --confidence {value} is no score, which lies from 0 to 1")
 
 
 def test_no_verb_is_refused_and_help_is_not(job: Any) -> None:
