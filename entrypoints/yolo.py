@@ -232,6 +232,7 @@ def save_model(run: Run[Hyperparameters]) -> None:
     from safetensors.torch import save_file
     from ultralytics.utils.torch_utils import strip_optimizer
 
+    from training import model_folder
     from vision import transforms
 
     stripped = run.folder / "best-stripped.pt"
@@ -240,7 +241,7 @@ def save_model(run: Run[Hyperparameters]) -> None:
     header = {"architecture": run.hp.architecture, "classes": json.dumps(run.classes)}
     artefact.save(
         run.env.model_dir,
-        {"model.pt": resume.copier(stripped), "model.safetensors": lambda path: save_file(state, path, header)},
+        {"model.pt": resume.copier(stripped), "model.safetensors": model_folder.writer(save_file, state, header)},
         results.describe_model(
             run,
             "yolo",

@@ -103,7 +103,7 @@ def save_model(run: Run[Hyperparameters], job: Job, program: str, confidence: fl
     header = {"architecture": run.hp.model, "classes": json.dumps(run.classes)}
     artefact.save(
         run.env.model_dir,
-        {model_folder.WEIGHTS: lambda path: save_file(state, path, header)},
+        {model_folder.WEIGHTS: model_folder.writer(save_file, state, header)},
         results.describe_model(
             run,
             program,

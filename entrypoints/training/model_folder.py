@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,30 @@ def metadata(folder: Path, architectures: Collection[str], tasks: Collection[str
     if not (folder / WEIGHTS).is_file():
         raise Refusal(f"there is no {WEIGHTS} ({folder / WEIGHTS})", _HINT)
     return found
+
+
+def writer(
+    save_file: Callable[..., None], state: Mapping[str, Any], header: Mapping[str, str]
+) -> Callable[[Path], None]:
+    """A writer of weights by safetensors' `save_file`; the same tensors and header are the same bytes."""
+
+    def write(path: Path) -> None:
+        save_file(state, path, header)
+        order_header(path)
+
+    return write
+
+
+def order_header(path: Path) -> None:
+    """Sort what a .safetensors file says of itself, which safetensors writes in an order of chance."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        found = json.loads(file.read(size))
+        found["__metadata__"] = dict(sorted(found["__metadata__"].items()))
+        text = json.dumps(found, separators=(",", ":"), ensure_ascii=False).encode().ljust(size)
+        if len(text) == size:
+            file.seek(8)
+            file.write(text)
 
 
 def load_weights(model: torch.nn.Module, folder: Path) -> None:
