@@ -62,7 +62,7 @@ lint: ## ruff, mypy --strict and hadolint; the programs are checked in their own
 format: ## rewrite the code as ruff formats it
 	@$(call in,dev) -m ruff check --fix-only --quiet . ; $(call in,dev) -m ruff format .
 
-golden: ## record the generated files again: programs.json, docker-bake.hcl's programs, docs/api-coverage.md, docs/doctor.md, bake's plan
+golden: ## record the generated files again: programs.json, docker-bake.hcl's programs, docs/api-coverage.md, docs/doctor.md, docs/names.md, bake's plan
 	@$(call in,dev) -m tests.golden
 
 bench: ## measure, in ratios where there is a peer; figures go to docs/benchmarks.md

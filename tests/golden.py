@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ FIXED = {
 }
 """What differs between machines and commits, as the recorded plan has it."""
 DOCTOR = ROOT / "docs" / "doctor.md"
+NAMES = ROOT / "docs" / "names.md"
 
 
 def programs() -> str:
@@ -75,8 +77,23 @@ def doctor() -> str:
     return page.page()
 
 
+def names() -> str:
+    """docs/names.md, from the tables of the programs."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.names_page"],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(PROGRAMS.parent)}, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+
+
 def main() -> None:
-    recorded = [(PROGRAMS, programs), (BAKE_FILE, bake_file), (COVERAGE, coverage), (DOCTOR, doctor), (PLAN, plan)]
+    recorded = [
+        (PROGRAMS, programs),
+        (NAMES, names),
+        (BAKE_FILE, bake_file),
+        (COVERAGE, coverage),
+        (DOCTOR, doctor),
+        (PLAN, plan),
+    ]
     for path, text in recorded:  # each rests on those before it
         try:
             path.write_text(text())

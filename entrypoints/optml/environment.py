@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from optml.aliases import decode
 from optml.errors import Refusal
-from optml.hyperparameters import decode
 from optml.resources import count_cpus, count_gpus
 
 AWS_BASE = "/opt/ml"

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from optml import errors
+from optml.aliases import TRUTH, Given, Meaning, gather, spell
 from optml.errors import Refusal
 
 if typing.TYPE_CHECKING:
@@ -27,7 +28,6 @@ if typing.TYPE_CHECKING:
 T = TypeVar("T", bound="DataclassInstance")
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
-_TRUTH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _NONE = ("none", "null", "")
 
 
@@ -43,36 +43,6 @@ class Rule:
     choices: tuple[str, ...] = ()
     recommended: tuple[float, float] | None = None
     """Both ends included; outside it parse warns and goes on."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Alias:
-    """Another name of a hyperparameter, and how its values are written there."""
-
-    name: str
-    """Ours, with dashes."""
-    values: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Theirs → ours; any other value is refused. Empty: they are written alike."""
-    pattern: str = ""
-    """Or a regular expression for the whole value, whose first group is ours."""
-    form: str = ""
-    """An example of what the pattern takes."""
-
-    def translate(self, given: str, text: str) -> str:
-        """Our value for `text` of the hyperparameter called `given`."""
-        text = decode(text).strip()
-        if self.values:
-            if text not in self.values:
-                problem = f'hyperparameter "{given}" is {text or "empty"}; allowed: {", ".join(self.values)}'
-                raise Refusal(problem, f'set "{given}" to one of these, or give "{self.name}"')
-            return self.values[text]
-        if self.pattern:
-            found = re.fullmatch(self.pattern, text)
-            if not found:
-                problem = f'hyperparameter "{given}" is {text or "empty"}; it must be of the form {self.form}'
-                raise Refusal(problem, f'write it so, or give "{self.name}"')
-            return found[1]
-        return text
 
 
 def field(
@@ -95,33 +65,23 @@ def parse(
     cls: type[T],
     raw: Mapping[str, str],
     warn: Callable[[str], None] = errors.warn,
-    aliases: Mapping[str, Alias] | None = None,
+    aliases: Mapping[str, Meaning] | None = None,
 ) -> T:
     """Build `cls` from a job's hyperparameters, which `aliases` may call by other names.
 
     Unknown names, values of the wrong type and values outside their bounds are Refusals; values outside the
-    recommended range go to `warn`. SageMaker's own keys (`sagemaker_*`, `_tuning_objective_metric`) are let through.
+    recommended range, and names without effect, go to `warn`.
     """
-    declared = {_spell(item.name): _Declared(item, kind) for item, kind in _declarations(cls)}
-    given: dict[str, str] = {}
-    spelled: dict[str, str] = {}
-    for name in raw:
-        if name.startswith("sagemaker_") or name == "_tuning_objective_metric":
-            continue
-        alias = (aliases or {}).get(_spell(name))
-        ours, value = (alias.name, alias.translate(_spell(name), raw[name])) if alias else (_spell(name), raw[name])
-        if ours not in declared:
-            raise _unknown(name, list(declared))
-        if ours in given:
-            twice = _spell(name) == spelled[ours]
-            how = "with dashes and with underscores" if twice else f"as {spelled[ours]} and as {name}"
-            raise Refusal(f'hyperparameter "{ours}" is given twice, {how}', "give it once")
-        given[ours], spelled[ours] = value, _spell(name)
+    declared = {spell(item.name): _Declared(item, kind) for item, kind in _declarations(cls)}
+    found = gather(raw, aliases or {}, warn)
+    for name, given in found.items():
+        if name not in declared:
+            raise _unknown(given.key, list(declared), list(aliases or {}))
     values = {}
     for name, item in declared.items():
-        if name in given:
-            values[item.attribute] = item.read(given[name])
-            item.advise(values[item.attribute], warn)
+        if name in found:
+            values[item.attribute] = item.read(found[name])
+            item.advise(found[name], values[item.attribute], warn)
         elif item.required:
             raise Refusal(f'hyperparameter "{name}" is required', f'set "{name}" ({item.allowed()})')
     return cls(**values)
@@ -132,25 +92,12 @@ def describe(cls: type[DataclassInstance]) -> list[dict[str, Any]]:
     return [_Declared(item, kind).describe() for item, kind in _declarations(cls)]
 
 
-def decode(text: str) -> str:
-    r"""Take JSON string quotes off a value, as often as clients put them on: `"\"64\""` is `64`."""
-    while text.strip().startswith('"'):
-        try:
-            inner = json.loads(text)
-        except ValueError:
-            break
-        if not isinstance(inner, str):
-            break
-        text = inner
-    return text
-
-
 class _Declared:
     """One declared hyperparameter: how its text becomes a value."""
 
     def __init__(self, item: dataclasses.Field[Any], kind: Any) -> None:
         self.attribute = item.name
-        self.name = _spell(item.name)
+        self.name = spell(item.name)
         self.default = item.default
         self.required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
         self.rule: Rule = item.metadata.get("rule", Rule())
@@ -162,22 +109,23 @@ class _Declared:
             )
         self.type: type = members[0]
 
-    def read(self, text: str) -> Any:
-        text = decode(text)
+    def read(self, given: Given) -> Any:
+        text = given.text
         if self.optional and text.strip().lower() in _NONE:
             return None
         value = self._convert(text)
         if value is None or not self._allows(value):
-            problem = f'hyperparameter "{self.name}" is {text or "empty"}; allowed: {self.allowed()}'
-            raise Refusal(problem, self._hint(value, text))
+            meant = f", that is {self.name} {text}" if text.strip() != given.typed.strip() else ""
+            problem = f'hyperparameter "{given.name}" is {given.typed or "empty"}{meant}; allowed: {self.allowed()}'
+            raise Refusal(problem, self._hint(value, given))
         return value
 
-    def advise(self, value: Any, warn: Callable[[str], None]) -> None:
+    def advise(self, given: Given, value: Any, warn: Callable[[str], None]) -> None:
         if self.rule.recommended is None or value is None:
             return
         low, high = self.rule.recommended
         if not low <= value <= high:
-            warn(f'hyperparameter "{self.name}" is {value:g}, outside the recommended {low:g} to {high:g}')
+            warn(f'hyperparameter "{given.name}" is {value:g}, outside the recommended {low:g} to {high:g}')
 
     def allowed(self) -> str:
         rule, words = self.rule, []
@@ -216,7 +164,7 @@ class _Declared:
         if self.type is str:
             return text
         if self.type is bool:
-            return _TRUTH.get(text.lower())
+            return TRUTH.get(text.lower())
         if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
             return None
         if self.type is float:
@@ -235,18 +183,19 @@ class _Declared:
             return False
         return rule.multiple_of is None or value % rule.multiple_of == 0
 
-    def _hint(self, value: Any, text: str) -> str:
-        near = difflib.get_close_matches(text, self.rule.choices, n=1)
+    def _hint(self, value: Any, given: Given) -> str:
+        near = difflib.get_close_matches(given.text, self.rule.choices, n=1)
         if not near and self.rule.multiple_of and value is not None:
             below = value - value % self.rule.multiple_of
             near = [str(size) for size in (below, below + self.rule.multiple_of) if self._allows(size)]
         if near:
-            return f'set "{self.name}" to {" or ".join(near)}'
+            written = [given.alias.write(one) for one in near] if given.alias else near
+            return f'set "{given.name}" to {" or ".join(written)}'
         if self.required:
-            return f'set "{self.name}" to {self.allowed()}'
+            return f'set "{given.name}" to {self.allowed()}'
         default = str(self.default) if isinstance(self.default, str) else json.dumps(self.default)
         default = "none" if self.default is None else f"{default} {self.rule.unit}".strip()
-        return f'set "{self.name}", or leave it out for the default, {default}'
+        return f'set "{given.name}", or leave it out for the default, {default}'
 
 
 def _declarations(cls: type[DataclassInstance]) -> list[tuple[dataclasses.Field[Any], Any]]:
@@ -254,11 +203,7 @@ def _declarations(cls: type[DataclassInstance]) -> list[tuple[dataclasses.Field[
     return [(item, kinds[item.name]) for item in dataclasses.fields(cls)]
 
 
-def _spell(name: str) -> str:
-    return name.replace("_", "-")
-
-
-def _unknown(name: str, known: list[str]) -> Refusal:
-    near = difflib.get_close_matches(_spell(name).lower(), known, n=3)
+def _unknown(name: str, known: list[str], others: list[str]) -> Refusal:
+    near = difflib.get_close_matches(spell(name).lower(), [*known, *others], n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "leave it out"
     return Refusal(f'unknown hyperparameter "{name}" (known: {", ".join(known)})', hint)

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from optml import hyperparameters, outcomes, stopping, supervisor
+from optml.aliases import Idle, Meaning, Refused
 from optml.environment import Environment, base_dir
 from optml.errors import Refusal
-from optml.hyperparameters import Alias
 from optml.metrics import Registry
 from optml.stopping import Stopped, leave_if_stopped, on_stop, stop_requested
 
@@ -58,8 +58,8 @@ class Program:
     verbs: Mapping[str, Verb]
     several_hosts: bool = False
     """Its `train` shares the work with the other hosts of a job; else it refuses such a job."""
-    aliases: Mapping[str, Alias] = dataclasses.field(default_factory=dict)
-    """Other names that the hyperparameters are known by, with dashes."""
+    aliases: Mapping[str, Meaning] = dataclasses.field(default_factory=dict)
+    """Other names that it understands, with dashes."""
     samples: str = ""
     """What `python -m vision.samples --kind` makes for it to train on when it is given nothing; empty: nothing."""
     sample_settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -92,7 +92,7 @@ class Program:
             "metric_definitions": self.metrics.definitions(),
             "channels": {name: dataclasses.asdict(channel) for name, channel in self.channels.items()},
             "verbs": list(self.verbs),
-            **({"aliases": {name: alias.name for name, alias in self.aliases.items()}} if self.aliases else {}),
+            **({"aliases": {name: _ours(one) for name, one in self.aliases.items()}} if self.aliases else {}),
             **({"samples": self.samples} if self.samples else {}),
             **({"sample_settings": dict(self.sample_settings)} if self.sample_settings else {}),
         }
@@ -179,6 +179,11 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise Refusal(message, f"{self.prog} --help")
+
+
+def _ours(meaning: Meaning) -> str:
+    """The hyperparameter that another name means; empty where it is none of ours."""
+    return "" if isinstance(meaning, (Idle, Refused)) else meaning.name
 
 
 def _flush(stream: TextIO) -> None:

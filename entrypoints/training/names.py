@@ -1,53 +1,85 @@
-"""Names under which users bring hyperparameters: those of AWS's built-in algorithms and of published projects.
+"""Names under which users bring hyperparameters: those of AWS's built-in algorithms, of Ultralytics and of published
+projects. A program has one table, which docs/names.md shows; what is in neither it nor the program is refused.
 
-One table a source; a program says which it understands. What is in none of them, and no hyperparameter, is refused.
+A name has no effect (`Idle`) only where the model is of the same kind without it; where it would be another one than
+the user asked for, the name is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from optml.hyperparameters import Alias
+from optml.aliases import Alias, Idle, Meaning, Refused, Switch
 
-COMMON: Mapping[str, Alias] = {
+SCHEDULE = Idle("the learning rate rises over the first tenth of the steps and falls along one cosine")
+OPTIMISER = Idle("the optimiser is AdamW")
+MOMENTS = Idle("the optimiser is AdamW with its usual betas and epsilon")
+ALL_RGB = r"3\s*,\s*(\d+)\s*,\s*\1"
+
+
+def _pretrained(source: str) -> Alias:
+    return Alias("pretrained", values={"0": "none", "1": source, "false": "none", "true": source})
+
+
+COMMON: Mapping[str, Meaning] = {
     "mini-batch-size": Alias("batch-size"),
     "lr": Alias("learning-rate"),
-    "image-shape": Alias("img-size", pattern=r"3\s*,\s*(\d+)\s*,\s*\1", form="3,224,224"),
+    "early-stopping": Switch("early-stopping-patience", "patience", on="5", off="0"),
     "early-stopping-patience": Alias("patience"),
-    "precision-dtype": Alias("precision", values={"float32": "fp32"}),
+    "early-stopping-min-epochs": Idle("patience alone decides when training ends"),
+    "early-stopping-tolerance": Idle("any better score counts as better"),
+    "optimizer": OPTIMISER,
+    "momentum": OPTIMISER,
+    "lr-scheduler-step": SCHEDULE,
+    "lr-scheduler-factor": SCHEDULE,
+}
+DISTRIBUTED: Mapping[str, Meaning] = {
+    "kv-store": Idle("hosts learn together, step by step, which is dist_sync"),
+    "precision-dtype": Alias(
+        "precision", values={"float32": "fp32"}, hint='half precision is bfloat16 here: set "precision" to auto or bf16'
+    ),
 }
 
-IMAGE_CLASSIFICATION: Mapping[str, Alias] = {
+OBJECT_DETECTION: Mapping[str, Meaning] = {
     **COMMON,
+    **DISTRIBUTED,
+    "base-network": Alias("model", values={"vgg-16": "ssd300_vgg16", "resnet-50": "fasterrcnn_resnet50_fpn"}),
+    "image-shape": Alias("img-size"),
+    "use-pretrained-model": _pretrained("coco"),
+    "label-width": Idle("every object of an image is read, however many there are"),
+    "freeze-layer-pattern": Refused(
+        "it matches names of MXNet's layers, and the networks are torchvision's",
+        'set "frozen-stages" to the number of first stages of the backbone that are not trained',
+    ),
+}
+"""AWS's built-in Object Detection. Its SSD on ResNet-50 has no counterpart in torchvision: the detector there is that
+builds on this network stands for it.
+"""
+
+IMAGE_CLASSIFICATION: Mapping[str, Meaning] = {
+    "mini-batch-size": Alias("batch-size"),
+    "lr": Alias("learning-rate"),
+    "image-shape": Alias("img-size", pattern=ALL_RGB, form="3,{0},{0}", example="224"),
+    "early-stopping-patience": Alias("patience"),
+    "precision-dtype": Alias("precision", values={"float32": "fp32"}),
     "num-layers": Alias("model", values={"18": "resnet18", "34": "resnet34", "50": "resnet50"}),
-    "use-pretrained-model": Alias("pretrained", values={"0": "none", "1": "imagenet"}),
+    "use-pretrained-model": _pretrained("imagenet"),
     "use-weighted-loss": Alias("class-weights"),
     "augmentation-type": Alias("augmentation", values={"crop_color": "light", "crop_color_transform": "full"}),
 }
-"""AWS's built-in image classification; `num-classes`, `num-training-samples`, `learning-rate`, `weight-decay` and
-`epochs` are our own names too.
-"""
+"""AWS's built-in image classification."""
 
-OBJECT_DETECTION: Mapping[str, Alias] = {
-    **COMMON,
-    "base-network": Alias("model", values={"vgg-16": "ssd300_vgg16", "resnet-50": "fasterrcnn_resnet50_fpn"}),
-    "image-shape": Alias("img-size"),
-    "use-pretrained-model": Alias("pretrained", values={"0": "none", "1": "coco"}),
-}
-"""AWS's built-in Object Detection; `num-classes`, `num-training-samples`, `learning-rate`, `weight-decay`, `epochs`,
-`overlap-threshold` and `nms-threshold` are our own names too. Its SSD on ResNet-50 has no counterpart in torchvision:
-the detector there is that builds on this network stands for it.
-"""
-
-BIN_COUNTING: Mapping[str, Alias] = {
-    **COMMON,
+BIN_COUNTING: Mapping[str, Meaning] = {
+    "mini-batch-size": Alias("batch-size"),
+    "lr": Alias("learning-rate"),
+    "image-shape": Alias("img-size", pattern=ALL_RGB, form="3,{0},{0}", example="224"),
+    "early-stopping-patience": Alias("patience"),
+    "precision-dtype": Alias("precision", values={"float32": "fp32"}),
     "num-classes": Alias("max-count"),
 }
 """What the published projects on the Amazon Bin Image Dataset call theirs, whose classes are the counts 1 to 5."""
 
-SEGMENTATION: Mapping[str, Alias] = {
+SEGMENTATION: Mapping[str, Meaning] = {
     name: COMMON[name] for name in ("mini-batch-size", "lr", "early-stopping-patience")
 }
-"""Of AWS's built-in semantic segmentation and of published projects; `learning-rate`, `weight-decay` and `epochs` are
-our own names too.
-"""
+"""Of AWS's built-in semantic segmentation and of published projects."""

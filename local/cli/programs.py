@@ -30,7 +30,7 @@ class Program:
     """Name → its declaration."""
     channels: Mapping[str, Any]
     aliases: Mapping[str, str] = field(default_factory=dict)
-    """Other name → the hyperparameter that it means; its values are checked by the program."""
+    """Other name → the hyperparameter that it means, or empty; the program says what it makes of it and its value."""
     samples: str = ""
     """The kind of generated data that it trains on when it is given none; empty: none."""
     sample_settings: Mapping[str, str] = field(default_factory=dict)
@@ -55,9 +55,9 @@ class Program:
             if _plain(name) in {_plain(alias) for alias in self.aliases}:
                 continue
             if _plain(name) not in known:
-                near = get_close_matches(_plain(name), known, n=1)
+                near = get_close_matches(_plain(name), [*known, *map(_plain, self.aliases)], n=1)
                 every = ", ".join(sorted(self.hyperparameters))
-                hint = f"did you mean {known[near[0]]['name']}?" if near else f"it has {every}"
+                hint = f"did you mean {near[0].replace('_', '-')}?" if near else f"it has {every}"
                 raise Refusal(f"{self.name} has no hyperparameter {name!r}", hint)
             hyperparameters.check(known[_plain(name)], text)
 

@@ -26,3 +26,7 @@ def test_bake_makes_of_its_file_what_was_recorded() -> None:
 
 def test_the_page_of_the_doctor_has_every_finding() -> None:
     assert golden.DOCTOR.read_text() == golden.doctor()
+
+
+def test_the_page_of_names_has_what_every_program_understands() -> None:
+    assert golden.NAMES.read_text() == golden.names()

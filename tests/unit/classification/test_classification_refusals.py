@@ -24,7 +24,7 @@ pytestmark = pytest.mark.pytorch
         ({"num_layers": "152"}, 'hyperparameter "num-layers" is 152; allowed: 18, 34, 50'),
         ({"image_shape": "1,28,28"}, "it must be of the form 3,224,224"),
         ({"mini_batch_size": "4"}, '"batch-size" is given twice, as batch-size and as mini-batch-size'),
-        ({"top_k": "2"}, 'unknown hyperparameter "top-k"'),
+        ({"top_n": "2"}, 'unknown hyperparameter "top-n"'),
         ({"num_classes": "3"}, "num-classes=3, but the data has 2 classes (anomalous, normal)"),
         ({"num_training_samples": "60000"}, "num-training-samples=60000, but there are 19 training images"),
         ({"positive_class": "rotten"}, "positive-class=rotten is none of the classes"),

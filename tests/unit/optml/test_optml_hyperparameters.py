@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from optml.aliases import Alias, Idle, Meaning, Refused, Switch, decode
 from optml.errors import Refusal
-from optml.hyperparameters import Alias, decode, describe, field, parse
+from optml.hyperparameters import describe, field, parse
 
 
 @dataclass(frozen=True)
@@ -124,10 +125,15 @@ def test_the_same_name_in_both_spellings_is_refused() -> None:
     assert "given twice" in refusal({"img-size": "320", "img_size": "640"}).message
 
 
-ALIASES = {
+ALIASES: dict[str, Meaning] = {
     "num-epochs": Alias("epochs"),
-    "image-shape": Alias("img-size", pattern=r"3,(\d+),\1", form="3,224,224"),
+    "image-shape": Alias("img-size", pattern=r"3,(\d+),\1", form="3,{0},{0}", example="224"),
     "num-layers": Alias("model-size", values={"18": "s", "50": "m"}),
+    "stops": Switch("stop-after", "seed", on="5", off="0"),
+    "stop-after": Alias("seed"),
+    "momentum": Idle("the optimiser is AdamW"),
+    "multi-label": Idle("an image has one label", values=("0",), hint="keep one"),
+    "freeze": Refused("layers are called otherwise", 'set "note"'),
 }
 
 
@@ -137,6 +143,10 @@ ALIASES = {
         ({"num_epochs": "7"}, "epochs", 7),
         ({"num-layers": '"50"'}, "model_size", "m"),
         ({"image_shape": "3,64,64"}, "img_size", 64),
+        ({"stops": "True"}, "seed", 5),
+        ({"stop_after": "7"}, "seed", 7),
+        ({"stop_after": "7", "stops": "True"}, "seed", 7),
+        ({"stops": "False", "stop_after": "7"}, "seed", 0),
     ],
 )
 def test_other_names_are_understood_with_their_values(raw: dict[str, str], name: str, value: Any) -> None:
@@ -146,10 +156,15 @@ def test_other_names_are_understood_with_their_values(raw: dict[str, str], name:
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        ({"num_layers": "34"}, 'hyperparameter "num-layers" is 34; allowed: 18, 50'),
-        ({"image_shape": "3,64,32"}, 'hyperparameter "image-shape" is 3,64,32; it must be of the form 3,224,224'),
-        ({"image_shape": "3,33,33"}, 'hyperparameter "img-size" is 33; allowed: a multiple of 32'),
-        ({"num_epochs": "7", "epochs": "8"}, 'hyperparameter "epochs" is given twice, as num-epochs and as epochs'),
+        ({"num_layers": "34"}, 'hyperparameter "num_layers" is 34; allowed: 18, 50'),
+        ({"image_shape": "3,64,32"}, 'hyperparameter "image_shape" is 3,64,32; it must be of the form 3,224,224'),
+        ({"image_shape": "3,33,33"}, 'hyperparameter "image_shape" is 3,33,33, that is img-size 33; allowed: a multip'),
+        ({"num_epochs": "0"}, 'hyperparameter "num_epochs" is 0; allowed: a whole number at least 1'),
+        ({"stops": "perhaps"}, 'hyperparameter "stops" is perhaps; allowed: true or false'),
+        ({"stops": "True", "seed": "3"}, 'hyperparameter "seed" is given twice, as seed and as stops'),
+        ({"multi_label": "1"}, 'hyperparameter "multi_label" is 1, but an image has one label'),
+        ({"freeze": "^conv1_"}, 'hyperparameter "freeze" cannot be followed: layers are called otherwise'),
+        ({"num_epochs": "7", "epochs": "8"}, 'hyperparameter "epochs" is given twice, as num_epochs and as epochs'),
         ({"num_layer": "18"}, 'unknown hyperparameter "num_layer"'),
     ],
 )
@@ -158,6 +173,21 @@ def test_faults_of_other_names_are_refused(raw: dict[str, str], said: str) -> No
         parse(Settings, raw, aliases=ALIASES)
     assert refused.value.message.startswith(said)
     assert refused.value.hint
+
+
+def test_what_has_no_effect_is_said_in_a_line_each() -> None:
+    said: list[str] = []
+    assert parse(Settings, {"momentum": '"0.9"', "multi-label": "0"}, said.append, ALIASES) == Settings()
+    assert said == [
+        'hyperparameter "momentum" has no effect: the optimiser is AdamW',
+        'hyperparameter "multi-label" has no effect: an image has one label',
+    ]
+
+
+def test_what_to_type_next_is_written_as_the_other_name_has_it() -> None:
+    with pytest.raises(Refusal) as refused:
+        parse(Settings, {"image_shape": "3,250,250"}, aliases=ALIASES)
+    assert refused.value.hint == 'set "image_shape" to 3,224,224 or 3,256,256'
 
 
 def test_the_platforms_own_keys_are_let_through() -> None:

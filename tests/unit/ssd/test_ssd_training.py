@@ -149,12 +149,18 @@ def test_the_channels_and_names_of_the_built_in_algorithm(job: Job, tmp_path: Pa
     job.configure(
         mini_batch_size="4", image_shape="64", num_classes="2", num_training_samples="12", epochs="1",
         learning_rate="0.001", use_pretrained_model="0", overlap_threshold="0.5", nms_threshold="0.4",
+        optimizer="sgd", momentum="0.9", weight_decay="0.0005", lr_scheduler_step="33,67", lr_scheduler_factor="0.1",
+        label_width="350", kv_store="dist_sync", early_stopping="True", early_stopping_min_epochs="10",
+        early_stopping_patience="7", early_stopping_tolerance="0.0",
     )  # fmt: skip
     done = job.run()
     assert done.returncode == 0, done.stderr
+    assert 'warning: hyperparameter "lr-scheduler-step" has no effect: the learning rate rises' in done.stderr
+    assert done.stderr.count("has no effect") == 8
     metadata = json.loads(job.model("metadata.json").read_text())
     assert (metadata["classes"], metadata["input_size"], metadata["nms_iou"]) == (["dog", "cat"], [64, 64], 0.4)
-    assert metadata["hyperparameters"]["batch_size"] == 4
+    used = metadata["hyperparameters"]
+    assert (used["batch_size"], used["patience"], used["weight_decay"]) == (4, 7, 0.0005)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +168,8 @@ def test_the_channels_and_names_of_the_built_in_algorithm(job: Job, tmp_path: Pa
     [
         ({"model": "ssd512"}, "ssd300_vgg16"),
         ({"base_network": "resnet-101"}, 'hyperparameter "base-network" is resnet-101; allowed: vgg-16, resnet-50'),
-        ({"momentum": "0.9"}, 'unknown hyperparameter "momentum"'),
+        ({"freeze_layer_pattern": "^conv1_"}, 'hint: set "frozen-stages" to'),
+        ({"momentums": "0.9"}, 'unknown hyperparameter "momentums"'),
         ({"num_classes": "3"}, "num-classes=3, but the data has 1 classes (cracked)"),
         ({"num_training_samples": "9"}, "num-training-samples=9, but there are"),
         ({"img_size": "32"}, "img-size=32 leaves nothing of an image"),
