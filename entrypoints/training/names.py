@@ -13,8 +13,8 @@ from optml.aliases import Alias, Idle, Meaning, Refused, Switch
 
 SCHEDULE = Idle("the learning rate rises over the first tenth of the steps and falls along one cosine")
 OPTIMISER = Idle("the optimiser is AdamW")
+RGB_SQUARE = Alias("img-size", pattern=r"3\s*,\s*(\d+)\s*,\s*\1", form="3,{0},{0}", example="224")
 MOMENTS = Idle("the optimiser is AdamW with its usual betas and epsilon")
-ALL_RGB = r"3\s*,\s*(\d+)\s*,\s*\1"
 
 
 def _pretrained(source: str) -> Alias:
@@ -56,23 +56,33 @@ OBJECT_DETECTION: Mapping[str, Meaning] = {
 builds on this network stands for it.
 """
 
-IMAGE_CLASSIFICATION: Mapping[str, Meaning] = {
-    "mini-batch-size": Alias("batch-size"),
-    "lr": Alias("learning-rate"),
-    "image-shape": Alias("img-size", pattern=ALL_RGB, form="3,{0},{0}", example="224"),
-    "early-stopping-patience": Alias("patience"),
-    "precision-dtype": Alias("precision", values={"float32": "fp32"}),
-    "num-layers": Alias("model", values={"18": "resnet18", "34": "resnet34", "50": "resnet50"}),
+_NETWORKS = {"18": "resnet18", "34": "resnet34", "50": "resnet50"}
+_LABELS: Mapping[str, Meaning] = {
+    **COMMON,
+    **DISTRIBUTED,
+    "image-shape": RGB_SQUARE,
+    "num-layers": Alias("model", values=_NETWORKS),
     "use-pretrained-model": _pretrained("imagenet"),
-    "use-weighted-loss": Alias("class-weights"),
-    "augmentation-type": Alias("augmentation", values={"crop_color": "light", "crop_color_transform": "full"}),
+    "augmentation-type": Alias(
+        "augmentation", values={"crop": "light", "crop_color": "light", "crop_color_transform": "full"}
+    ),
+    "beta-1": MOMENTS,
+    "beta-2": MOMENTS,
+    "eps": MOMENTS,
+    "gamma": OPTIMISER,
+    "resize": Idle("an image becomes img-size pixels wide and high, whatever its size"),
+    "top-k": Idle("the accuracy that is told is that of the most probable class"),
+    "checkpoint-frequency": Idle("a checkpoint is kept of every epoch"),
+    "multi-label": Idle("an image has one label", values=("0", "false"), hint="leave one label to each image"),
 }
-"""AWS's built-in image classification."""
+"""AWS's built-in image classification, but for what only one of our two programs has."""
+
+IMAGE_CLASSIFICATION: Mapping[str, Meaning] = {**_LABELS, "use-weighted-loss": Alias("class-weights")}
 
 BIN_COUNTING: Mapping[str, Meaning] = {
     "mini-batch-size": Alias("batch-size"),
     "lr": Alias("learning-rate"),
-    "image-shape": Alias("img-size", pattern=ALL_RGB, form="3,{0},{0}", example="224"),
+    "image-shape": RGB_SQUARE,
     "early-stopping-patience": Alias("patience"),
     "precision-dtype": Alias("precision", values={"float32": "fp32"}),
     "num-classes": Alias("max-count"),

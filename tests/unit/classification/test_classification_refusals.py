@@ -23,6 +23,8 @@ pytestmark = pytest.mark.pytorch
         ({"model": "resnet34", "pretrained": "starter"}, "Drydock ships no starting weights for resnet34"),
         ({"num_layers": "152"}, 'hyperparameter "num-layers" is 152; allowed: 18, 34, 50'),
         ({"image_shape": "1,28,28"}, "it must be of the form 3,224,224"),
+        ({"multi_label": "1"}, 'hyperparameter "multi-label" is 1, but an image has one label'),
+        ({"precision_dtype": "float16"}, 'set "precision" to auto or bf16'),
         ({"mini_batch_size": "4"}, '"batch-size" is given twice, as batch-size and as mini-batch-size'),
         ({"top_n": "2"}, 'unknown hyperparameter "top-n"'),
         ({"num_classes": "3"}, "num-classes=3, but the data has 2 classes (anomalous, normal)"),

@@ -177,14 +177,18 @@ def test_three_classes_of_images_of_every_mode_by_the_names_of_the_built_in_algo
     job.channel("train", data)
     job.configure(
         mini_batch_size="8", image_shape="3,32,32", num_classes="3", num_training_samples="24", epochs="1",
-        use_pretrained_model="0", num_layers="18", learning_rate="0.001",
+        use_pretrained_model="0", num_layers="18", learning_rate="0.001", optimizer="adam", beta_1="0.9", eps="1e-8",
+        augmentation_type="crop", resize="256", top_k="2", multi_label="0", early_stopping="False",
+        early_stopping_patience="1", use_weighted_loss="1", precision_dtype="float32",
     )  # fmt: skip
     done = job.run()
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count("has no effect") == 6
     assert "random weights (pretrained=none)" in done.stdout
     metadata = json.loads(job.model("metadata.json").read_text())
     assert (metadata["architecture"], metadata["input_size"], metadata["positive"]) == ("resnet18", [32, 32], None)
-    assert (metadata["hyperparameters"]["batch_size"], metadata["hyperparameters"]["num_classes"]) == (8, 3)
+    used = metadata["hyperparameters"]
+    assert (used["batch_size"], used["num_classes"], used["augmentation"], used["patience"]) == (8, 3, "light", 0)
     best = json.loads(job.output("metrics.json").read_text())["best"]
     assert set(best["per_class"]) == {"broken", "cracked", "whole"}
     assert "validation:auroc" not in best

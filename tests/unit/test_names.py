@@ -1,0 +1,55 @@
+"""Every hyperparameter of the algorithms that a program stands for is known to it (from AWS's developer guide)."""
+
+from __future__ import annotations
+
+import importlib
+import json
+
+import pytest
+
+from optml.errors import Refusal
+from optml.hyperparameters import parse
+from tests.golden import PROGRAMS
+
+OBJECT_DETECTION = """
+num_classes num_training_samples base_network early_stopping early_stopping_min_epochs early_stopping_patience
+early_stopping_tolerance image_shape epochs freeze_layer_pattern kv_store label_width learning_rate lr_scheduler_factor
+lr_scheduler_step mini_batch_size momentum nms_threshold optimizer overlap_threshold use_pretrained_model weight_decay
+"""
+IMAGE_CLASSIFICATION = """
+num_classes num_training_samples augmentation_type beta_1 beta_2 checkpoint_frequency early_stopping
+early_stopping_min_epochs early_stopping_patience early_stopping_tolerance epochs eps gamma image_shape kv_store
+learning_rate lr_scheduler_factor lr_scheduler_step mini_batch_size momentum multi_label num_layers optimizer
+precision_dtype resize top_k use_pretrained_model use_weighted_loss weight_decay
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "theirs"),
+    [
+        ("ssd", OBJECT_DETECTION),
+        ("classification", IMAGE_CLASSIFICATION),
+    ],
+)
+def test_every_name_is_known(program: str, theirs: str) -> None:
+    entry = json.loads(PROGRAMS.read_text())["programs"][program]
+    known = {declared["name"] for declared in entry["hyperparameters"]} | set(entry["aliases"])
+    assert {name.replace("_", "-") for name in theirs.split()} - known == set()
+
+
+@pytest.mark.parametrize(
+    ("program", "given", "said", "hint"),
+    [
+        (
+            "classification", {"image_shape": "3,250,250"},
+            'hyperparameter "image_shape" is 3,250,250, that is img-size 250', 'set "image_shape" to 3,224,224',
+        ),
+        ("ssd", {"mini_batch_size": "0"}, 'hyperparameter "mini_batch_size" is 0', 'set "mini_batch_size", or'),
+    ],
+)  # fmt: skip
+def test_a_refusal_calls_it_as_it_was_typed(program: str, given: dict[str, str], said: str, hint: str) -> None:
+    whole = importlib.import_module(program).PROGRAM
+    with pytest.raises(Refusal) as refused:
+        parse(whole.hyperparameters, given, aliases=whole.aliases)
+    assert refused.value.message.startswith(said)
+    assert refused.value.hint.startswith(hint)
