@@ -64,7 +64,13 @@ class Hyperparameters:
         choices=("none", "light", "full"),
         help="light: mirrored left and right, moved, scaled, tinted; full: also turned by any angle",
     )
-    max_count: int = field(5, unit="objects; images of more are left out", minimum=1)
+    max_count: int | None = field(
+        None, unit="objects; images of more are left out", minimum=1, help="none: 5, or as num-classes has it"
+    )
+    num_classes: int | None = field(
+        None, unit="counts", minimum=2, help="from the least one of the data on: 1 to 5 are five, 0 to 5 are six"
+    )
+    num_training_samples: int | None = field(None, unit="images", minimum=1, help="checked against the data")
     seed: int = field(0, minimum=0, help="of weights, split, order and augmentation")
     patience: int = field(0, unit="epochs without a better score before stopping; 0 never stops", minimum=0)
     device: str = field("auto", choices=("auto", "cpu", "cuda"))
@@ -109,16 +115,19 @@ def train(env: Environment, hp: Hyperparameters) -> None:
 
 def read_data(env: Environment, hp: Hyperparameters) -> tuple[Dataset, Dataset]:
     """The training and the validation set of the job's channels."""
-    from vision import counting
+    from vision import classification, counting
 
-    return counting.load_sets(
+    sets = counting.load_sets(
         env.channels,
         max_count=hp.max_count,
+        counts=hp.num_classes,
         manifest=hp.manifest,
         fraction=hp.validation_fraction,
         seed=hp.seed,
         split_file=Hosts.of(env).output(env) / "split.json",
     )
+    classification.check_samples(sets, hp.num_training_samples)
+    return sets
 
 
 # ---------------------------------------------------------------- model and loss

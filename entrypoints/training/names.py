@@ -80,14 +80,21 @@ _LABELS: Mapping[str, Meaning] = {
 IMAGE_CLASSIFICATION: Mapping[str, Meaning] = {**_LABELS, "use-weighted-loss": Alias("class-weights")}
 
 BIN_COUNTING: Mapping[str, Meaning] = {
-    "mini-batch-size": Alias("batch-size"),
-    "lr": Alias("learning-rate"),
-    "image-shape": RGB_SQUARE,
-    "early-stopping-patience": Alias("patience"),
-    "precision-dtype": Alias("precision", values={"float32": "fp32"}),
-    "num-classes": Alias("max-count"),
+    **_LABELS,
+    "base-network": Alias(
+        "model",
+        values={
+            **{f"resnet-{layers}": ours for layers, ours in _NETWORKS.items()},
+            **{ours: ours for ours in _NETWORKS.values()},
+            "efficientnet-b0": "efficientnet_b0",
+        },
+    ),
+    "test-batch-size": Idle("the validation set is taken batch-size images at a time"),
+    "use-weighted-loss": Idle(
+        "every image counts alike", values=("0", "false"), hint="leave it out, or train classification with it"
+    ),
 }
-"""What the published projects on the Amazon Bin Image Dataset call theirs, whose classes are the counts 1 to 5."""
+"""What the published projects on the Amazon Bin Image Dataset call theirs, and AWS's built-in image classification."""
 
 SEGMENTATION: Mapping[str, Meaning] = {
     name: COMMON[name] for name in ("mini-batch-size", "lr", "early-stopping-patience")

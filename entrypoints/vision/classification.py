@@ -112,7 +112,8 @@ def majority(counts: Counter[int]) -> float:
 
 def _tell(dataset: Dataset, role: str) -> None:
     counts = Counter(labels(dataset))
-    each = ", ".join(f"{counts[index]} {name}" for index, name in enumerate(dataset.classes))
+    of = "of " if all(name.isdecimal() for name in dataset.classes) else ""  # "5 1" would read as one number
+    each = ", ".join(f"{counts[index]} {of}{name}" for index, name in enumerate(dataset.classes))
     share = f"; always the largest class: accuracy {majority(counts):.3f}" if counts else ""
     print(f"{role}: {len(dataset.samples)} images, {each}{share}", flush=True)
     if role == "train":

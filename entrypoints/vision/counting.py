@@ -15,21 +15,32 @@ from vision.folder import Folder
 from vision.label_scores import Floats, Ints
 from vision.record import Dataset
 
+USUAL_MOST = 5
+"""Objects; where nothing else is asked for, images of more are left out."""
+
 
 def load_sets(
-    channels: Mapping[str, Path], *, max_count: int, manifest: str, fraction: float, seed: int, split_file: Path
-) -> tuple[Dataset, Dataset]:
-    """The sets of a job from its channels, checked; arguments as those of `classification.load_sets`.
+    channels: Mapping[str, Path], *, max_count: int | None, counts: int | None, manifest: str, fraction: float,
+    seed: int, split_file: Path,
+) -> tuple[Dataset, Dataset]:  # fmt: skip
+    """The sets of a job from its channels, checked; other arguments as those of `classification.load_sets`.
 
-    Images of more than `max_count` objects are left out, with a note.
+    Images of more than `max_count` objects are left out, with a note: by default of more than 5, or with `counts` so
+    many that this number of counts is left, from the least one of `train`; 1 to 5 are five, and 0 to 5 six.
     """
+    most = max_count
 
     def read(path: Path, prefer: str, channel: str) -> Dataset:
-        return load(path, prefer, channel, max_count)
+        nonlocal most
+        dataset = load(path, prefer, channel)
+        if most is None:  # `train` is read first, and decides for both
+            most = int(dataset.classes[0]) + counts - 1 if counts and dataset.classes else USUAL_MOST
+        return _up_to(dataset, most)
 
     reader = sets.Reader(read, annotation_files)
     parts = sets.load(channels["train"], channels.get("validation"), reader, manifest, fraction, seed, split_file)
     classification.tell(parts)
+    classification.check_classes(parts[0], counts)
     for role, part in zip(("train", "validation"), parts, strict=True):
         accuracy, rmse = _always_mean(part)
         print(f"{role}: always the mean, {_mean(part)}: accuracy {accuracy:.3f}, RMSE {rmse:.3f}", flush=True)

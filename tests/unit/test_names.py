@@ -29,6 +29,7 @@ precision_dtype resize top_k use_pretrained_model use_weighted_loss weight_decay
     [
         ("ssd", OBJECT_DETECTION),
         ("classification", IMAGE_CLASSIFICATION),
+        ("bin_counting", IMAGE_CLASSIFICATION),
     ],
 )
 def test_every_name_is_known(program: str, theirs: str) -> None:

@@ -104,10 +104,13 @@ def test_the_metrics_of_evaluate_are_those_of_what_predict_answers(trained: tupl
 
 def test_the_recipe_of_the_projects_runs(job: Job, trained: tuple[Job, str], bins: Path) -> None:
     job.configure(
-        **(TINY | {"epochs": "1"}), lr="0.01", head="softmax", freeze="true", hidden="16", fit="squash", num_classes="5"
-    )
+        epochs="1", img_size="32", batch_size="8", test_batch_size="8", lr="0.01", head="softmax", freeze="true",
+        hidden="16", fit="squash", num_classes="5", base_network="resnet-18", momentum="0.9", num_training_samples="30",
+    )  # fmt: skip
     done = job.run()
     assert done.returncode == 0, done.stderr
+    assert "6 images, 1 of 1, 1 of 2, " in done.stdout
+    assert 'hyperparameter "momentum" has no effect: the optimiser is AdamW' in done.stderr
     assert "(its head only)" in done.stdout
     assert evaluated(job, bins)["images"] == 30
 
@@ -118,6 +121,11 @@ def test_a_batch_of_one_image_is_refused_where_a_hidden_layer_normalises(job: Jo
         **(TINY | {"batch_size": "2", "validation_fraction": "0.1", "img_size": "64"}), hidden="8", freeze="true"
     )
     assert "batch-size=2 makes a batch of one image out of 27" in job.refused()
+
+
+def test_another_number_of_counts_than_the_data_has_is_refused(job: Job) -> None:
+    job.configure(**TINY, num_classes="6")
+    assert "num-classes=6, but the data has 5 classes (1, 2, 3, 4, 5)" in job.refused()
 
 
 def test_a_list_that_names_a_missing_image_is_refused(job: Job, bins: Path, tmp_path: Path) -> None:

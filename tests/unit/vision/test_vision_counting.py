@@ -61,6 +61,27 @@ def test_images_of_counts_that_no_model_knows_are_no_evaluation(abid):
         counting.evaluation_set(abid, "", ["1", "2"])
 
 
+@pytest.mark.parametrize(
+    ("least", "given", "classes"),
+    [
+        (0, {"counts": 6}, "012345"),  # ABID's own task
+        (1, {"counts": 5}, "12345"),  # folders 1 to 5 of the published projects
+        (1, {"counts": 3}, "123"),
+        (0, {}, "012345"),
+        (0, {"max_count": 2}, "012"),
+    ],
+)
+def test_so_many_counts_from_the_least_one_on(tmp_path, least, given, classes):
+    for count in range(least, 8):
+        for copy in range(4):
+            path = tmp_path / f"data/{count}/{copy}.jpg"
+            picture(path)
+            path.write_bytes(path.read_bytes() + bytes([count, copy]))
+    usual = {"max_count": None, "counts": None, "manifest": "", "fraction": 0.25, "seed": 0}
+    sets = counting.load_sets({"train": tmp_path / "data"}, split_file=tmp_path / "split.json", **(usual | given))
+    assert [part.classes for part in sets] == [tuple(classes)] * 2
+
+
 def test_metadata_that_amazon_could_not_make_is_left_out_with_a_note(abid):
     (abid / "metadata/00007.json").write_text("{}")
     dataset = counting.load(abid)
