@@ -27,7 +27,7 @@ from optml.errors import Refusal
 from optml.hyperparameters import field
 from optml.metrics import Registry
 from optml.program import Channel, Program, Stopped, Verb, leave_if_stopped
-from training import results, resume, ultralytics_loop, ultralytics_setup, verbs, waiting
+from training import names, results, resume, ultralytics_loop, ultralytics_setup, verbs, waiting
 from training.run import Run
 from training.ultralytics_setup import file_stem
 
@@ -44,7 +44,7 @@ CONFIDENCE = 0.25
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """Named as the published guides name them; dashes and underscores are equal."""
+    """As the published guides name them; dashes and underscores are equal, Ultralytics' are in `training.names`."""
 
     model_size: str = field("yolov8n", choices=(*MODELS, *SIZES), help="architecture; a bare size means YOLOv8")
     task: str = field("detect", choices=("detect", "segment"), help="boxes, or boxes and masks")
@@ -62,6 +62,8 @@ class Hyperparameters:
         choices=("auto", "starter", "channel", "ultralytics", "none"),
         help="starting weights; auto: the channel `pretrained`, else the starter that ships with Drydock",
     )
+    num_classes: int | None = field(None, minimum=1, help="checked against the data where it is given")
+    num_training_samples: int | None = field(None, unit="images", minimum=1, help="checked, likewise")
     validation_fraction: float = field(0.2, minimum=0.05, maximum=0.5, help="held out when there is no such channel")
     manifest: str = field("", help="annotation file inside the channel, when it holds several")
 
@@ -109,9 +111,9 @@ def train(env: Environment, hp: Hyperparameters) -> None:
 
 def read_data(env: Environment, hp: Hyperparameters) -> tuple[Dataset, Dataset]:
     """The training and the validation set of the job's channels."""
-    from vision import detection
+    from vision import classification, detection
 
-    return detection.load_sets(
+    sets = detection.load_sets(
         env.channels,
         manifest=hp.manifest,
         fraction=hp.validation_fraction,
@@ -119,6 +121,9 @@ def read_data(env: Environment, hp: Hyperparameters) -> tuple[Dataset, Dataset]:
         split_file=env.output_data_dir / "split.json",
         masks=hp.task == "segment",
     )
+    detection.check_classes(sets[0], hp.num_classes)
+    classification.check_samples(sets, hp.num_training_samples)
+    return sets
 
 
 def prepare_ultralytics(scratch: Path, *, offline: bool = True) -> None:
@@ -336,6 +341,7 @@ PROGRAM = Program(
         "evaluate": Verb(evaluate, "metrics on a data set as JSON", verbs.evaluate_arguments),
         "export": Verb(export, "ONNX or TorchScript for other runtimes", verbs.export_arguments),
     },
+    aliases=names.YOLO,
     samples="detection",
 )
 

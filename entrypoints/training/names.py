@@ -96,6 +96,60 @@ BIN_COUNTING: Mapping[str, Meaning] = {
 }
 """What the published projects on the Amazon Bin Image Dataset call theirs, and AWS's built-in image classification."""
 
+_COSINE = Idle("the learning rate rises over the first epoch and falls along one cosine to a hundredth")
+_AUGMENTED = Refused("the augmentation is one that suits defects, of which mosaic alone can be set", "leave it out")
+_FOLDERS = Idle("model, output and checkpoints lie where SageMaker looks for them")
+_PLANNED = Idle("threads, workers and what is kept in memory are planned from the machine")
+YOLO: Mapping[str, Meaning] = {
+    **OBJECT_DETECTION,
+    "kv-store": Idle("one host trains"),
+    "lr-scheduler-step": _COSINE,
+    "lr-scheduler-factor": _COSINE,
+    "use-pretrained-model": _pretrained("ultralytics"),
+    "base-network": Refused(
+        "YOLO's networks are its own", 'set "model-size", or train the program ssd, which has VGG-16 and ResNet-50'
+    ),
+    "freeze-layer-pattern": Refused("it matches names of MXNet's layers, which YOLO has not", "leave it out"),
+    "overlap-threshold": Idle(
+        "mAP50 is at IoU 0.5", values=("0.5", ".5"), hint="leave it out, and look at mAP75 or mAP50-95"
+    ),
+    "nms-threshold": Idle("of boxes that overlap by more than an IoU of 0.4 the worse is dropped"),
+    "weight-decay": Idle("it is 0.01, which suits AdamW"),
+    "model": Alias(
+        "model-size", pattern=r"(yolo(?:v8|11|26)[nsmlx])(?:\.pt|\.yaml)?", form="{0}.pt", example="yolov8n",
+        hint='set "model-size", for masks also task=segment; weights of your own come by a channel "pretrained"',
+    ),
+    "imgsz": Alias("img-size"),
+    "batch": Alias("batch-size"),
+    "lr0": Alias("learning-rate"),
+    "amp": Alias("precision", values={"true": "auto", "false": "fp32", "1": "auto", "0": "fp32"}),
+    "data": Refused("the data are those of the channels", 'leave it out, and give the folder as channel "train"'),
+    "resume": Idle(
+        "a job goes on from its checkpoints whenever it has some", values=("true", "1", "false", "0"),
+        hint='leave it out, and give weights of your own by a channel "pretrained"',
+    ),
+    "freeze": Refused("every layer is trained", "leave it out"),
+    "single-cls": Idle("the classes are those of the data", values=("false", "0"), hint="label all alike"),
+    **dict.fromkeys(("lrf", "cos-lr", "warmup-epochs", "warmup-momentum", "warmup-bias-lr"), _COSINE),
+    "close-mosaic": Idle("mosaic ends with the last quarter of the epochs"),
+    "nbs": Idle("every batch is a step"),
+    "workers": _PLANNED,
+    "cache": _PLANNED,
+    "deterministic": Idle("training is", values=("true", "1"), hint="leave it out"),
+    "conf": Idle("the confidence is 0.25"),
+    "iou": Idle("of boxes that overlap by more than an IoU of 0.4 the worse is dropped"),
+    **dict.fromkeys(("project", "name", "exist-ok", "save", "save-period"), _FOLDERS),
+    **dict.fromkeys(("plots", "verbose", "val"), Idle("every epoch is validated and told, and pictures are drawn")),
+    **dict.fromkeys(
+        (
+            "hsv-h", "hsv-s", "hsv-v", "degrees", "translate", "scale", "shear", "perspective", "flipud", "fliplr",
+            "bgr", "mixup", "cutmix", "copy-paste", "auto-augment", "erasing", "rect", "multi-scale",
+        ),
+        _AUGMENTED,
+    ),
+}  # fmt: skip
+"""Ultralytics' own settings, and AWS's built-in Object Detection, which people leave for YOLO."""
+
 SEGMENTATION: Mapping[str, Meaning] = {
     name: COMMON[name] for name in ("mini-batch-size", "lr", "early-stopping-patience")
 }

@@ -30,6 +30,7 @@ precision_dtype resize top_k use_pretrained_model use_weighted_loss weight_decay
         ("ssd", OBJECT_DETECTION),
         ("classification", IMAGE_CLASSIFICATION),
         ("bin_counting", IMAGE_CLASSIFICATION),
+        ("yolo", OBJECT_DETECTION),
     ],
 )
 def test_every_name_is_known(program: str, theirs: str) -> None:
@@ -45,6 +46,10 @@ def test_every_name_is_known(program: str, theirs: str) -> None:
             "classification", {"image_shape": "3,250,250"},
             'hyperparameter "image_shape" is 3,250,250, that is img-size 250', 'set "image_shape" to 3,224,224',
         ),
+        ("yolo", {"model": "yolov8n-seg.pt"}, 'hyperparameter "model" is yolov8n-seg.pt; it must', 'set "model-size"'),
+        ("yolo", {"fliplr": "0.0"}, 'hyperparameter "fliplr" cannot be followed', "leave it out"),
+        ("yolo", {"data": "coco8.yaml"}, 'hyperparameter "data" cannot be followed', "leave it out, and give"),
+        ("yolo", {"base_network": "vgg-16"}, 'hyperparameter "base_network" cannot be followed', 'set "model-size"'),
         ("ssd", {"mini_batch_size": "0"}, 'hyperparameter "mini_batch_size" is 0', 'set "mini_batch_size", or'),
     ],
 )  # fmt: skip
@@ -54,3 +59,12 @@ def test_a_refusal_calls_it_as_it_was_typed(program: str, given: dict[str, str],
         parse(whole.hyperparameters, given, aliases=whole.aliases)
     assert refused.value.message.startswith(said)
     assert refused.value.hint.startswith(hint)
+
+
+def test_settings_of_ultralytics_are_understood() -> None:
+    given = {"model": "yolo11s.pt", "imgsz": "320", "batch": "4", "lr0": "0.002", "amp": "False", "momentum": "0.937"}
+    whole, said = importlib.import_module("yolo").PROGRAM, []
+    hp = parse(whole.hyperparameters, given, said.append, whole.aliases)
+    assert (hp.architecture, hp.img_size, hp.batch_size) == ("yolo11s", 320, 4)
+    assert (hp.learning_rate, hp.precision) == (0.002, "fp32")
+    assert said == ['hyperparameter "momentum" has no effect: the optimiser is AdamW']

@@ -25,6 +25,8 @@ pytestmark = pytest.mark.pytorch
         ({"task": "classify"}, "segment"),
         ({"model_size": "yolov9n"}, "yolov8n"),
         ({"model_size": "yolov8s"}, "pretrained"),
+        ({"num_classes": "3"}, "num-classes=3, but the data has 1 classes (cracked)"),
+        ({"num_training_samples": "7"}, "num-training-samples=7, but there are"),
         ({"pretrained": "channel"}, 'channel "pretrained" is missing'),
         ({"manifest": "other.manifest"}, "other.manifest"),
     ],
