@@ -40,7 +40,7 @@ LOSSES = ("dice_crossentropy", "dice", "crossentropy", "focal")
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """Dashes and underscores are equal; a few names of published projects are understood too (`training.names`)."""
+    """Dashes and underscores are equal; names of AWS's built-in algorithm are understood too (`training.names`)."""
 
     model: str = field("plain", choices=MODELS, help="encoder: a small plain one, or MobileNetV2 of a width")
     epochs: int = field(14, unit="passes over the training set", minimum=1)
@@ -76,6 +76,10 @@ class Hyperparameters:
         help="starting weights; auto: the channel `pretrained`, else Drydock's starter of the model, else none; "
         "imagenet: Keras', from the internet",
     )
+    num_classes: int | None = field(
+        None, minimum=2, help="checked against the data where it is given; with the background, as AWS counts them"
+    )
+    num_training_samples: int | None = field(None, unit="images", minimum=1, help="checked, likewise")
     validation_fraction: float = field(0.2, minimum=0.05, maximum=0.5, help="held out when there is no such channel")
     manifest: str = field("", help="annotation file inside the channel, when it holds several")
 
@@ -97,7 +101,7 @@ METRICS.metric("train:epoch_seconds", "wall time of the epoch", unit="s")
 # ---------------------------------------------------------------- train
 def train(env: Environment, hp: Hyperparameters) -> None:
     """Read, split, train, keep the best epoch, choose the thresholds, write the artefacts."""
-    from vision import segmentation
+    from vision import classification, segmentation
 
     sets = segmentation.load_sets(
         env.channels,
@@ -106,6 +110,8 @@ def train(env: Environment, hp: Hyperparameters) -> None:
         seed=hp.seed,
         split_file=env.output_data_dir / "split.json",
     )
+    segmentation.check_classes(sets[0], hp.num_classes)
+    classification.check_samples(sets, hp.num_training_samples)
     own = first.shipped(hp.model, MODELS, hp.pretrained)
     quiet.tensorflow()
     from training import segmenting  # TensorFlow takes seconds to import: wrong data is refused before

@@ -151,6 +151,20 @@ YOLO: Mapping[str, Meaning] = {
 """Ultralytics' own settings, and AWS's built-in Object Detection, which people leave for YOLO."""
 
 SEGMENTATION: Mapping[str, Meaning] = {
-    name: COMMON[name] for name in ("mini-batch-size", "lr", "early-stopping-patience")
+    **COMMON,
+    "image-shape": RGB_SQUARE,
+    "use-pretrained-model": _pretrained("imagenet"),
+    "early-stopping": Switch("early-stopping-patience", "patience", on="4", off="0"),
+    "crop-size": Alias("img-size"),
+    "base-size": Idle("an image is shown whole, its longer side img-size pixels long, and scaled by the augmentation"),
+    "backbone": Refused("the encoders are a plain one and MobileNetV2", 'set "model", to mobilenetv2_100 for instance'),
+    "algorithm": Refused("the network is a UNet", "leave it out"),
+    "lr-scheduler": SCHEDULE,
+    "gamma1": OPTIMISER,
+    "gamma2": OPTIMISER,
+    "syncbn": Idle("one device trains"),
+    "validation-mini-batch-size": Idle("the validation set is taken batch-size images at a time"),
+    "precision-dtype": Idle("the UNet computes in float32", values=("float32",), hint="leave it out"),
+    "kv-store": Idle("one host trains"),
 }
-"""Of AWS's built-in semantic segmentation and of published projects."""
+"""AWS's built-in semantic segmentation."""

@@ -33,6 +33,16 @@ def load_sets(
     return parts
 
 
+def check_classes(dataset: Dataset, wanted: int | None) -> None:
+    """Refuse data that does not have the `wanted` number of classes, of which the background is one."""
+    found = len(dataset.classes) + 1
+    if wanted not in (None, found):
+        raise Refusal(
+            f"num-classes={wanted}, but the data has {found}, the background and {', '.join(dataset.classes)}",
+            f"set num-classes to {found}, or leave it out",
+        )
+
+
 def labels(sample: Sample) -> NDArray[np.uint8]:
     """(H, W) of the image as displayed: 0 background, else class id + 1; of two instances the later one."""
     found = np.zeros((sample.height, sample.width), np.uint8)

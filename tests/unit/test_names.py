@@ -22,6 +22,12 @@ early_stopping_min_epochs early_stopping_patience early_stopping_tolerance epoch
 learning_rate lr_scheduler_factor lr_scheduler_step mini_batch_size momentum multi_label num_layers optimizer
 precision_dtype resize top_k use_pretrained_model use_weighted_loss weight_decay
 """
+SEMANTIC_SEGMENTATION = """
+backbone use_pretrained_model algorithm num_classes num_training_samples base_size crop_size early_stopping
+early_stopping_min_epochs early_stopping_patience early_stopping_tolerance epochs gamma1 gamma2 learning_rate
+lr_scheduler lr_scheduler_factor lr_scheduler_step mini_batch_size momentum optimizer syncbn
+validation_mini_batch_size weight_decay
+"""
 
 
 @pytest.mark.parametrize(
@@ -31,6 +37,7 @@ precision_dtype resize top_k use_pretrained_model use_weighted_loss weight_decay
         ("classification", IMAGE_CLASSIFICATION),
         ("bin_counting", IMAGE_CLASSIFICATION),
         ("yolo", OBJECT_DETECTION),
+        ("unet", SEMANTIC_SEGMENTATION),
     ],
 )
 def test_every_name_is_known(program: str, theirs: str) -> None:

@@ -126,9 +126,10 @@ def test_two_classes_from_the_weights_of_another_job(
     (job.base / "input/data/train").unlink()
     job.channel("train", data)
     job.channel("pretrained", trained[0].base / "model")
-    job.configure(**(TINY | {"epochs": "1"}))
+    job.configure(**TINY | {"epochs": "1"}, num_classes="3", optimizer="nag", lr_scheduler="poly", gamma1="0.9")
     done = job.run()
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count("has no effect") == 3
     found = re.search(r"starting from channel `pretrained` \(model.safetensors\): (\d+) of (\d+) tensors", done.stdout)
     assert found, done.stdout
     assert int(found[1]) == int(found[2]) - 2  # the last layer has other classes
