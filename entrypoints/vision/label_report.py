@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vision import classification, images, label_scores, pictures
+from vision import charts, classification, images, label_scores, pictures
 from vision.label_scores import Curves, Floats
 from vision.record import Dataset, Sample
 
@@ -38,10 +38,10 @@ def write(
     (out / "predictions.json").write_text(json.dumps(rows, allow_nan=False))
     if (out / "results.csv").is_file():  # not in a run that was resumed after its last epoch
         with (out / "results.csv").open(newline="") as lines:
-            pictures.curves(out / "curves.png", list(csv.DictReader(lines)))
+            charts.curves(out / "curves.png", list(csv.DictReader(lines)))
     chosen = np.array([answer[0]["class_id"] for answer in answers])
     matrix = label_scores.confusion(labels, chosen, len(dataset.classes))
-    pictures.confusion(out / "confusion.png", matrix, dataset.classes, of="images")
+    charts.confusion(out / "confusion.png", matrix, dataset.classes, of="images")
     contact_sheet(out / "predictions.jpg", dataset, answers)
     if positive is not None and threshold is not None:
         roc(out / "roc.png", label_scores.curves(found[:, positive], labels == positive), threshold)
@@ -49,7 +49,7 @@ def write(
 
 def roc(path: Path, found: Curves, threshold: float) -> None:
     """Write a PNG of ROC, and of precision over recall, with the chosen threshold marked on both."""
-    figure, (left, right) = pictures.new_figure(2, width=4.4, height=4.2)
+    figure, (left, right) = charts.new_figure(2, width=4.4, height=4.2)
     color = pictures.COLORS[1]
     at = max(0, int(np.searchsorted(-found.thresholds, -threshold, side="right")) - 1)
     rate, recall, precision = found.false_positive_rate, found.recall, found.precision

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vision import images, label_report, label_scores, pictures
+from vision import charts, images, label_report, label_scores, pictures
 from vision.label_scores import Floats
 from vision.mask_scores import BINS, Tally
 from vision.record import Dataset
@@ -38,7 +38,7 @@ def write(
     (out / "predictions.json").write_text(json.dumps(rows, allow_nan=False))
     if (out / "results.csv").is_file():  # not in a run that was resumed after its last epoch
         with (out / "results.csv").open(newline="") as lines:
-            pictures.curves(out / "curves.png", list(csv.DictReader(lines)))
+            charts.curves(out / "curves.png", list(csv.DictReader(lines)))
     precision_recall(out / "precision-recall.png", tally, threshold)
     anomalous = np.array([bool(sample.instances) for sample in dataset.samples])
     if anomalous.any() and not anomalous.all():
@@ -51,7 +51,7 @@ def precision_recall(path: Path, tally: Tally, threshold: float) -> None:
     """Write a PNG of precision over recall of defective pixels, the threshold marked."""
     recall, precision = tally.precision_recall()
     at = BINS - 1 - round(threshold * BINS)
-    figure, (axis,) = pictures.new_figure(1, width=5.2)
+    figure, (axis,) = charts.new_figure(1, width=5.2)
     area = tally.average_precision()
     axis.plot(recall, precision, color=pictures.COLORS[1], lw=2, label=f"average precision {area:.3f}")
     axis.scatter(recall[at], precision[at], color=pictures.COLORS[0], zorder=3, label=f"threshold {threshold:.3f}")

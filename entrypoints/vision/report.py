@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vision import boxes, images, pictures
+from vision import boxes, charts, images, pictures
 from vision.record import Dataset, Sample
 
 SHOWN = 24
@@ -43,12 +43,12 @@ def write(out: Path, dataset: Dataset, found: Found, curves: PrecisionRecall, re
     _write_predictions(out / "predictions.json", dataset, found)
     if results.is_file():
         with results.open(newline="") as lines:
-            pictures.curves(out / "curves.png", list(csv.DictReader(lines, skipinitialspace=True)))
+            charts.curves(out / "curves.png", list(csv.DictReader(lines, skipinitialspace=True)))
     if len(curves.classes):
-        pictures.precision_recall(
+        charts.precision_recall(
             out / "precision-recall.png", curves.recall, curves.precision, curves.classes, curves.average_precision
         )
-    pictures.confusion(out / "confusion.png", confusion(dataset, found), dataset.classes)
+    charts.confusion(out / "confusion.png", confusion(dataset, found), dataset.classes)
     rows = [
         pictures.Row(
             sample.name,

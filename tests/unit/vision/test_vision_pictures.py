@@ -57,31 +57,9 @@ def test_a_contact_sheet_shows_every_row(tmp_path, count):
     assert sheet.shape[1] > (200 if count == 1 else 400)
 
 
-def test_charts_are_drawn_from_one_epoch_and_from_values_that_are_not_finite(tmp_path):
-    row = {"epoch": "1", " train/box_loss": "1.5", "val/box_loss": "nan", "metrics/mAP50(B)": "0.5", "lr/pg0": "0.1"}
-    pictures.curves(tmp_path / "curves.png", [row])
-    pictures.precision_recall(tmp_path / "pr.png", np.linspace(0, 1, 20), np.ones((2, 20)), ["a", "b"], [1.0, 0.5])
-    pictures.confusion(tmp_path / "confusion.png", np.eye(3) * 7, ["a", "b"])
-    for name in ("curves.png", "pr.png", "confusion.png"):
-        with Image.open(tmp_path / name) as chart:
-            assert min(chart.size) > 300
-            assert len(chart.convert("RGB").getcolors(1 << 20)) > 20
-
-
 def test_a_label_is_left_out_where_a_larger_mark_has_its_own():
     large, small = mark(box=(40, 50, 120, 110)), mark(box=(41, 51, 44, 54), class_id=1)
     both, alone = pictures.draw(IMAGE, [small, large]), pictures.draw(IMAGE, [large])
     assert (both == 255).sum() == (alone == 255).sum()
     apart = pictures.draw(IMAGE, [mark(box=(2, 100, 6, 110), class_id=1), large])
     assert (apart == 255).sum() > (alone == 255).sum()
-
-
-@pytest.mark.parametrize("epochs", [[1.0], [1.0, 2.0], [float(number) for number in range(1, 31)]])
-def test_the_epochs_of_a_chart_are_whole_numbers(epochs):
-    figure, (axis,) = pictures.new_figure(1)
-    pictures.lines(axis, epochs, {"train": epochs}, "loss")
-    figure.canvas.draw()
-    low, high = axis.get_xlim()
-    shown = [tick for tick in axis.get_xticks() if low <= tick <= high]
-    assert shown
-    assert all(tick == round(tick) for tick in shown)
