@@ -53,7 +53,7 @@ class Touches:
 def test_starting_weights_that_open_only_by_running_code(job: Job, tmp_path: Path) -> None:
     folder, trace = tmp_path / "weights", tmp_path / "trace"
     folder.mkdir()
-    (tmp_path / "model.pt").write_bytes(pickle.dumps({"model": Touches(trace)}))
+    (tmp_path / "model.pt").write_bytes(pickle.dumps({"model": Touches(trace)}, protocol=2))
     with tarfile.open(folder / "model.tar.gz", "w:gz") as archive:
         archive.add(tmp_path / "model.pt", "model.pt")
     job.channel("pretrained", folder)
