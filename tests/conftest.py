@@ -29,8 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """A shell starts background jobs with SIGINT ignored, which every program of a test would inherit."""
+    """What the programs of tests inherit.
+
+    A shell starts background jobs with SIGINT ignored. The threads of OpenMP, which PyTorch computes with, wait for one
+    another in a busy loop, which takes the cores from the programs of the tests beside.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture

@@ -86,6 +86,7 @@ def test_one_image_has_the_same_scores_by_every_way(trained: tuple[Job, str], bi
                 assert found["score"] == pytest.approx(expected["score"], abs=1e-6)
 
 
+@pytest.mark.slow  # the classification tests always look at what both programs share
 def test_the_metrics_of_evaluate_are_those_of_what_predict_answers(trained: tuple[Job, str], bins: Path) -> None:
     job, _ = trained
     lists = json.loads((bins / "file_list.json").read_text())

@@ -143,7 +143,8 @@ def test_resume_with_another_image_size_is_refused(again: Job) -> None:
     assert "the checkpoint was made with img-size=64, this job asks for 96" in again.failure
 
 
-@pytest.mark.parametrize("signal_", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGKILL])
 def test_a_run_ended_in_mid_epoch_resumes_from_a_whole_checkpoint(job: Job, signal_: signal.Signals) -> None:
     job.configure(pretrained="none", **(TINY | {"epochs": "500"}))
     process = job.start()
