@@ -206,10 +206,11 @@ def _train(run: Run[Looped], state: _State, work: Work, learning: nn.Module, pac
     for rows, weight in shares:
         run.hosts.leave_if_stopped()
         loss, told = learning(rows, state.epoch)
-        run.check_loss(float(told["loss"]), state.epoch)
         state.step(loss * weight)
         for name, value in told.items():
-            totals[name] += float(value) * len(rows)
+            totals[name] += (mean := float(value)) * len(rows)
+            if name == "loss":
+                run.check_loss(mean, state.epoch)
         if pace.due() and run.hosts.first:
             print(f"epoch {state.epoch + 1}/{run.hp.epochs}: batch {pace.batches}/{len(shares)}", flush=True)
     return run.hosts.mean(totals, work.samples)

@@ -65,19 +65,6 @@ class Account:
         return f"account {self.number}, {self.region}{elsewhere}"
 
 
-def _sts(session: Any) -> Any:
-    """Its client; the first that is made, so an address that is none is refused here."""
-    from botocore.exceptions import BotoCoreError
-
-    try:
-        return session.client("sts", region_name=session.region_name)
-    except ValueError as error:
-        if isinstance(error, BotoCoreError):  # of the region, and told well
-            raise
-        hint = "unset AWS_ENDPOINT_URL, or export AWS_ENDPOINT_URL=https://HOST, where it is not AWS"
-        raise Refusal(str(error), hint) from error
-
-
 def connect() -> Account:
     """The account of the caller's credentials, which AWS has recognised; its programs are those of the emulator.
 
@@ -89,7 +76,7 @@ def connect() -> Account:
     session = make(region_name=os.environ.get("AWS_REGION"))
     if not session.region_name:
         raise Refusal("no AWS region is chosen", "export AWS_REGION=eu-west-1, or another")
-    caller = _sts(session).get_caller_identity()
+    caller = session.client("sts", region_name=session.region_name).get_caller_identity()
     home = Home.default()
     running = endpoint.find(home)
     return Account(

@@ -9,6 +9,7 @@ RENEW = "aws sso login, or whatever renews your keys; aws sts get-caller-identit
 CHOOSE = "export AWS_PROFILE=NAME, aws sso login, or aws configure"
 ASK = "ask the account's administrator for the action that the message names, or use another AWS_PROFILE"
 REACH = "check the network, its proxy, AWS_REGION and AWS_ENDPOINT_URL"
+ADDRESS = "unset AWS_ENDPOINT_URL, or export AWS_ENDPOINT_URL=https://HOST, where it is not AWS"
 HINTS = {
     "ResourceInUse": "choose another --name, or leave --name out",
     "ValidationException": "correct the value that the message names, or ask for --help",
@@ -38,6 +39,8 @@ def explained(error: BaseException, in_aws: bool) -> tuple[str, str] | None:
         return _answer(error.code, error.message)
     if isinstance(error, JobError):
         return str(error).partition(": ")[2] or str(error), ""
+    if isinstance(error, ValueError) and str(error).startswith("Invalid endpoint: "):  # botocore has no class for it
+        return str(error), ADDRESS
     return _unasked(error, in_aws) if isinstance(error, BotoCoreError) else None
 
 

@@ -118,11 +118,11 @@ def _push(engine: Any, account: Account, registry: Registry, image: Local) -> Pu
 
 def _send(engine: Any, registry: Registry, image: Local) -> Held:
     """Pushes; what the registry then has under the tag must be this very image."""
+    from local.cli.layers import Layers  # rich takes as long to import as most commands run
+
     name = f"{registry.host}/{image.repository}"
     with asked_to(f"tag {image.name}"):
         engine.tag(image.id, name, image.tag)
-    from local.cli.layers import Layers  # rich takes as long to import as most commands run
-
     with Layers(image.name) as layers, asked_to(f"push {image.name}"):
         for report in _reports(engine.push(name, image.tag, stream=True, auth_config=registry.login)):
             if "error" in report:

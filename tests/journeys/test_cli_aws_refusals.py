@@ -13,6 +13,7 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 from local.cli import failures
+from tests.support import account as accounts
 from tests.support.account import Moto
 from tests.support.drydock import Drydock
 
@@ -48,7 +49,7 @@ def test_without_usable_credentials_there_is_one_error(
 
     refused = drydock(*command, **places | environ)
 
-    assert refused.code == (2 if "region is chosen" in told or "endpoint" in told else 1)
+    assert refused.code == 1 if "region is chosen" not in told else 2
     assert refused.err.startswith(told), refused.err
     assert hint in refused.err.partition("\n\nhint: ")[2]
 
@@ -87,6 +88,17 @@ def test_an_account_that_does_not_answer_is_one_error(
     assert refused.code == 1
     assert refused.err.startswith("error: AWS does not answer: "), refused.err
     assert "AWS_REGION" in refused.err.partition("\n\nhint: ")[2]
+
+
+def test_the_address_of_one_service_that_is_none_is_one_error(drydock: Drydock) -> None:
+    keys = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+    with accounts.running() as url:
+        refused = drydock("aws", "setup", **keys, AWS_ENDPOINT_URL=url, AWS_ENDPOINT_URL_S3="nonsense")
+
+    assert refused.code == 1
+    assert "\nerror: Invalid endpoint: nonsense\n\nhint: unset AWS_ENDPOINT_URL" in refused.err
+    assert "Traceback" not in refused.err
 
 
 def test_a_file_that_aws_refuses_is_one_error_in_its_words() -> None:
