@@ -2,7 +2,8 @@
 
 Without names of classes a mask tells defective from sound. A palette image: every index but 0 is defective
 (KolektorSDD has masks of three indices). A grey image: 0 and 1, or dark and light with the border at 128 (what was
-scaled smoothly has greys between). With names, values are class numbers, 0 the background, and none may be beyond.
+scaled smoothly has greys between along its edges; an area of one such grey is refused). With names, values are class
+numbers, 0 the background, and none may be beyond.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from optml.errors import Refusal
 from vision import images
 
 LIGHT = 128
+BETWEEN = range(32, 224)
+"""Greys that are neither dark nor light, however a JPEG has changed them."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,27 @@ def read(path: Path, shown: str, classes: Sequence[str]) -> Values:
             "which may be class numbers or greys",
             "name the classes 1, 2, … in classes.txt, one a line, or save defects as 255 on 0",
         )
+    areas = _even(numbers) if any(value in BETWEEN for value in present[:-1]) else None
+    if areas is not None and areas.any():
+        value = int(numbers[areas][0])
+        raise Refusal(
+            f"mask {shown} has areas of the value {value} (first at pixel {_first(areas)}) beside {present[-1]}, which "
+            "may be class numbers or greys",
+            "name the classes 1, 2, … in classes.txt, one a line, or save defects as 255 on 0",
+        )
     return Values((numbers >= LIGHT).astype(np.uint8), orientation, uneven=len(present) > 2)
+
+
+def _even(numbers: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The pixels (H, W) amid 3 × 3 of one grey between dark and light, which is not the lightest there is."""
+    even = np.isin(numbers, [value for value in BETWEEN if value != numbers.max()])
+    even[[0, -1]] = even[:, [0, -1]] = False
+    for axis in (0, 1):
+        for step in (-1, 1):
+            even &= np.roll(numbers, step, axis) == numbers
+    for y, x in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
+        even &= np.roll(numbers, (y, x), (0, 1)) == numbers
+    return even
 
 
 def _numbers(image: Image.Image, shown: str) -> NDArray[np.uint8]:

@@ -128,6 +128,12 @@ def refused(folder: Path) -> str:
     ("values", "mode", "size", "said"),
     [
         ({(1, 1): 3, (2, 2): 5}, "L", (12, 8), "has the values 0, 3, 5 (3 first at pixel 1, 1), which may be"),
+        (
+            {(x, y): 100 for x in range(2, 5) for y in range(3, 6)} | {(9, 6): 200},
+            "L",
+            (12, 8),
+            "has areas of the value 100 (first at pixel 3, 4) beside 200, which may be class numbers or greys",
+        ),
         ({(1, 1): 255}, "L", (6, 4), "is 6x4, its image 12x8"),
         ({(1, 1): 255}, "CMYK", (12, 8), "is of mode CMYK"),
         ({(1, 1): 255}, "I;16", (12, 8), "is of mode I;16"),
