@@ -98,7 +98,7 @@ METRICS.metric("validation:best_rmse", "RMSE of the epoch whose weights are kept
 # ---------------------------------------------------------------- train
 def train(env: Environment, hp: Hyperparameters) -> None:
     """Read, split, train, keep the best epoch, write the artefacts."""
-    sets, own = read_data(env, hp), first.shipped(hp.model, MODELS, hp.pretrained)
+    sets, own = read_data(env, hp), first.shipped(hp.model, MODELS, hp.pretrained, env)
     if hp.hidden or (hp.img_size < 64 and not hp.freeze):  # some layers normalise one number an image
         Hosts.of(env).check_batches(len(sets[0].samples), hp.batch_size, "" if hp.hidden else "img-size=64 ")
     waiting.asleep()

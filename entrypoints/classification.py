@@ -94,7 +94,7 @@ METRICS.metric("validation:best_balanced_accuracy", "balanced accuracy of the ke
 # ---------------------------------------------------------------- train
 def train(env: Environment, hp: Hyperparameters) -> None:
     """Read, split, train, keep the best epoch, choose the threshold, write the artefacts."""
-    sets, own = read_data(env, hp), first.shipped(hp.model, MODELS, hp.pretrained)
+    sets, own = read_data(env, hp), first.shipped(hp.model, MODELS, hp.pretrained, env)
     if hp.img_size < 64 and not hp.freeze:  # the last layers see one number a channel and image
         Hosts.of(env).check_batches(len(sets[0].samples), hp.batch_size, "img-size=64 ")
     waiting.asleep()

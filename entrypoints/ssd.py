@@ -103,7 +103,7 @@ def train(env: Environment, hp: Hyperparameters) -> None:
     """Read, split, train, keep the best epoch, choose the confidence, write the artefacts."""
     sets = read_data(env, hp)
     side_px = input_size(hp, sets[0])
-    own = first.shipped(hp.model, MODELS, hp.pretrained)
+    own = first.shipped(hp.model, MODELS, hp.pretrained, env)
     if hp.model.startswith("ssdlite"):  # its last grid is one number a channel and image
         Hosts.of(env).check_batches(len(sets[0].samples), hp.batch_size)
     waiting.asleep()
@@ -194,16 +194,17 @@ def evaluate(options: argparse.Namespace) -> None:
 
 def export(options: argparse.Namespace) -> None:
     """Write the model for other runtimes beside its metadata.json."""
-    from training import onnx_file
-
+    verbs.check_format(options, "ssd")
     name = f"model.{options.format}"
     with verbs.scratch_folder() as scratch:
         model = load_model(options.model, scratch, "cpu")
         graph, compiled = model.graph(), {}
         verbs.make_folder(options.out)
         if options.format == "onnx":
+            from training import onnx_file
+
             size = model.metadata["input_size"]
-            written = onnx_file.write(graph, size, ["detections"], scratch / name, overlaps=True, program="ssd")
+            written = onnx_file.write(graph, size, ["detections"], scratch / name, overlaps=True)
             compiled = {"graph": written}
         else:
             model.export(scratch / name)

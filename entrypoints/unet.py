@@ -112,7 +112,7 @@ def train(env: Environment, hp: Hyperparameters) -> None:
     )
     segmentation.check_classes(sets[0], hp.num_classes)
     classification.check_samples(sets, hp.num_training_samples)
-    own = first.shipped(hp.model, MODELS, hp.pretrained)
+    own = first.shipped(hp.model, MODELS, hp.pretrained, env)
     quiet.tensorflow()
     from training import segmenting  # TensorFlow takes seconds to import: wrong data is refused before
 

@@ -27,7 +27,7 @@ from optml.errors import Refusal
 from optml.hyperparameters import field
 from optml.metrics import Registry
 from optml.program import Channel, Program, Stopped, Verb, leave_if_stopped
-from training import names, results, resume, ultralytics_loop, ultralytics_setup, verbs, waiting
+from training import first, names, results, resume, ultralytics_loop, ultralytics_setup, verbs, waiting
 from training.run import Run
 from training.ultralytics_setup import file_stem
 
@@ -84,6 +84,7 @@ def train(env: Environment, hp: Hyperparameters) -> None:
     from vision import images, prepare
 
     train_set, validation_set = read_data(env, hp)
+    check_start(env, hp)
     waiting.asleep()
     from training import devices  # torch takes seconds to import: wrong data is refused before
 
@@ -126,6 +127,19 @@ def read_data(env: Environment, hp: Hyperparameters) -> tuple[Dataset, Dataset]:
     return sets
 
 
+def check_start(env: Environment, hp: Hyperparameters) -> None:
+    """Refusal where there are no weights of the kind that `pretrained` asks for."""
+    source = first.origin(hp.pretrained, env, ships=True)
+    if source == "channel":
+        env.channel("pretrained")
+    if source == "starter" and hp.architecture != "yolov8n":
+        raise Refusal(
+            f"Drydock ships starting weights for yolov8n, not for {hp.architecture}",
+            "add a channel `pretrained` with a .pt or .safetensors file, or set pretrained=ultralytics (needs "
+            "internet) or pretrained=none (random weights)",
+        )
+
+
 def prepare_ultralytics(scratch: Path, *, offline: bool = True) -> None:
     """Import Ultralytics for the first time: cut off from the network, and without its own tables and settings."""
     ultralytics_setup.isolate(scratch, offline=offline)
@@ -166,12 +180,6 @@ def starting_weights(run: Run[Hyperparameters], train_set: Dataset) -> Start:
 
 def fitted_starter(hp: Hyperparameters, train_set: Dataset) -> Start:
     """Drydock's own weights for yolov8n, each class of the data as the defect that resembles it most."""
-    if hp.architecture != "yolov8n":
-        raise Refusal(
-            f"Drydock ships starting weights for yolov8n, not for {hp.architecture}",
-            "add a channel `pretrained` with a .pt or .safetensors file, or set pretrained=ultralytics (needs "
-            "internet) or pretrained=none (random weights)",
-        )
     from training import starter
 
     words, state = starter.fitted(STARTER, lambda n: new_model("yolov8n", "segment", n), train_set, hp.img_size)
@@ -309,6 +317,7 @@ def evaluate(options: argparse.Namespace) -> None:
 
 def export(options: argparse.Namespace) -> None:
     """Write the model for other runtimes beside its metadata.json."""
+    verbs.check_format(options, "yolo")
     name = f"model.{options.format}"
     with verbs.scratch_folder() as scratch:
         model = load_model(options.model, scratch, "cpu")

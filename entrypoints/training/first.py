@@ -46,8 +46,13 @@ def origin(pretrained: str, env: Environment, *, ships: bool) -> str:
     return "channel" if "pretrained" in env.channels else "starter" if ships else "none"
 
 
-def shipped(model: str, models: Iterable[str], pretrained: str) -> Path | None:
-    """The starter of a model, one of a program's `models`; Refusal where there is none and `pretrained` asks for it."""
+def shipped(model: str, models: Iterable[str], pretrained: str, env: Environment) -> Path | None:
+    """The starter of a model, one of a program's `models`, if any.
+
+    Refusal where `pretrained` asks for it and there is none, or for a channel that the job lacks.
+    """
+    if pretrained == "channel":
+        env.channel("pretrained")
     path = STARTERS / f"{model}.safetensors"
     if path.is_file():
         return path

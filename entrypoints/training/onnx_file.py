@@ -13,27 +13,19 @@ from typing import Any
 
 import torch
 
-from optml.errors import Refusal
-
 OPSET = 17
 """Read by TensorRT of JetPack 5 and by every ONNX Runtime that a target has."""
 
 
 def write(
-    graph: torch.nn.Module, input_size: list[int], outputs: Sequence[str], path: Path, *, overlaps: bool, program: str
+    graph: torch.nn.Module, input_size: list[int], outputs: Sequence[str], path: Path, *, overlaps: bool
 ) -> dict[str, Any]:
-    """Write `graph` to `path`; what metadata.json says of the file. Refusal where onnx is not installed.
+    """Write `graph` to `path`; what metadata.json says of the file. Needs the package onnx (`verbs.check_format`).
 
     `overlaps`: whether its detections may overlap, so that the caller drops some.
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise Refusal(
-            "onnx is not in this environment (it cannot live beside smdebug)",
-            f'run "$(python3 -m local.environments compile)" entrypoints/{program}.py export MODEL_DIR OUT, '
-            "or give --format torchscript",
-        ) from error
+    import onnx
+
     height, width = input_size
     names, example = list(outputs), torch.zeros(1, 3, height, width)
     with torch.no_grad(), warnings.catch_warnings():

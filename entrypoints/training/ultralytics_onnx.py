@@ -51,11 +51,11 @@ class Decoded(torch.nn.Module):
 
 
 def write(network: Any, classes: int, input_size: list[int], path: Path) -> dict[str, Any]:
-    """Write the network to `path`; what metadata.json says of the file. Refusal where onnx is not installed."""
+    """Write the network to `path`; what metadata.json says of the file. Needs the package onnx."""
     head = network.model[-1]
     head.export, head.format = True, "onnx"
     graph = Decoded(network, classes).eval()
     with torch.no_grad():
         count = len(graph(torch.zeros(1, 3, *input_size)))
     outputs = ["detections", "coefficients", "prototypes"][:count]
-    return onnx_file.write(graph, input_size, outputs, path, overlaps=not graph.end_to_end, program="yolo")
+    return onnx_file.write(graph, input_size, outputs, path, overlaps=not graph.end_to_end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import json
 import os
 import tempfile
@@ -108,6 +109,16 @@ def export(load: Callable[[Path, Path], Exportable], file: str, options: argpars
         model.export(target)
     (options.out / METADATA).write_bytes((options.model / METADATA).read_bytes())
     print(target)
+
+
+def check_format(options: argparse.Namespace, program: str) -> None:
+    """Refusal of `--format onnx` where the package onnx is not installed, before a framework is imported."""
+    if options.format == "onnx" and importlib.util.find_spec("onnx") is None:
+        raise Refusal(
+            "onnx is not in this environment (it cannot live beside smdebug)",
+            f'run "$(python3 -m local.environments compile)" entrypoints/{program}.py export MODEL_DIR OUT, '
+            "or give --format torchscript",
+        )
 
 
 def make_folder(path: Path) -> None:
