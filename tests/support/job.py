@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support import metric_lines
@@ -14,10 +17,22 @@ from tests.support.emulator import ROOT
 ENTRYPOINTS = ROOT / "entrypoints"
 
 
+@contextmanager
+def unmade(folder: Path) -> Iterator[bool]:
+    """Whether a folder that the workers of a test run share is still to be made, which one of them does within."""
+    with folder.with_name(f"{folder.name}.lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.seek(0)
+        yield not lock.read()
+        lock.write("made")
+
+
 def generated(python: Path, folder: Path, kind: str, images: int) -> Path:
-    """The folder, filled with generated images for a kind of task."""
+    """The folder, filled with generated images for a kind of task, unless another worker did so before."""
     command = [python, "-m", "vision.samples", folder, "--kind", kind, "--images", str(images), "--seed", "7"]
-    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(ENTRYPOINTS)})
+    with unmade(folder) as new:
+        if new:
+            subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(ENTRYPOINTS)})
     return folder
 
 
@@ -35,6 +50,15 @@ def finished(base: Path, python: Path, program: str, train: Path, **hyperparamet
     done = job.run()
     assert done.returncode == 0, done.stderr
     return job, done.stdout + done.stderr
+
+
+def shared(base: Path, python: Path, program: str, train: Path, **hyperparameters: str) -> tuple[Job, str]:
+    """`finished`, which the first worker of a test run that needs it waits for; the tests of all look at it."""
+    printed = base.with_name(f"{base.name}.txt")
+    with unmade(base) as new:
+        if new:
+            printed.write_text(finished(base, python, program, train, **hyperparameters)[1])
+    return Job(base, python, program), printed.read_text()
 
 
 class Job:

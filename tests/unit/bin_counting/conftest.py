@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.job import Job, finished, generated, unrun
+from tests.support.job import Job, generated, shared, unrun
 
 TINY = {"epochs": "2", "img_size": "32", "batch_size": "8", "model": "resnet18"}
 
 
 @pytest.fixture(scope="session")
-def bins(pytorch: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bins(pytorch: Path, common: Path) -> Path:
     """30 generated bins with metadata and file_list.json."""
-    return generated(pytorch, tmp_path_factory.mktemp("samples") / "bins", "counting", 30)
+    return generated(pytorch, common / "bin_counting-bins", "counting", 30)
 
 
 @pytest.fixture(scope="session")
-def trained(pytorch: Path, bins: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, str]:
+def trained(pytorch: Path, bins: Path, common: Path) -> tuple[Job, str]:
     """A finished job of two epochs, and what it printed."""
-    return finished(tmp_path_factory.mktemp("trained"), pytorch, "bin_counting.py", bins, **TINY)
+    return shared(common / "bin_counting-trained", pytorch, "bin_counting.py", bins, **TINY)
 
 
 @pytest.fixture

@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.job import Job, finished, generated, unrun
+from tests.support.job import Job, generated, shared, unrun
 
 TINY = {"epochs": "2", "img_size": "32", "batch_size": "8", "model": "resnet18"}
 
 
 @pytest.fixture(scope="session")
-def folders(pytorch: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folders(pytorch: Path, common: Path) -> Path:
     """24 generated photographs in normal/ and anomalous/."""
-    return generated(pytorch, tmp_path_factory.mktemp("samples") / "folders", "classification", 24)
+    return generated(pytorch, common / "classification-folders", "classification", 24)
 
 
 @pytest.fixture(scope="session")
-def trained(pytorch: Path, folders: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, str]:
+def trained(pytorch: Path, folders: Path, common: Path) -> tuple[Job, str]:
     """A finished job of two epochs, and what it printed."""
-    return finished(tmp_path_factory.mktemp("trained"), pytorch, "classification.py", folders, **TINY)
+    return shared(common / "classification-trained", pytorch, "classification.py", folders, **TINY)
 
 
 @pytest.fixture

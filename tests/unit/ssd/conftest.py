@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.job import Job, finished, generated, unrun
+from tests.support.job import Job, generated, shared, unrun
 
 TINY = {"epochs": "2", "img_size": "64", "batch_size": "8", "pretrained": "none"}
 
 
 @pytest.fixture(scope="session")
-def cookies(pytorch: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cookies(pytorch: Path, common: Path) -> Path:
     """24 generated photographs, half of them of a broken cookie."""
-    return generated(pytorch, tmp_path_factory.mktemp("samples") / "cookies", "detection", 24)
+    return generated(pytorch, common / "ssd-cookies", "detection", 24)
 
 
 @pytest.fixture(scope="session")
-def trained(pytorch: Path, cookies: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, str]:
+def trained(pytorch: Path, cookies: Path, common: Path) -> tuple[Job, str]:
     """A finished job of two epochs, and what it printed."""
-    return finished(tmp_path_factory.mktemp("trained"), pytorch, "ssd.py", cookies, **TINY)
+    return shared(common / "ssd-trained", pytorch, "ssd.py", cookies, **TINY)
 
 
 @pytest.fixture

@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.job import Job, finished, generated, unrun
+from tests.support.job import Job, generated, shared, unrun
 
 TINY = {"epochs": "3", "img_size": "64", "batch_size": "4", "validation_fraction": "0.4"}
 
 
 @pytest.fixture(scope="session")
-def plates(tensorflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def plates(tensorflow: Path, common: Path) -> Path:
     """16 generated photographs in images/, their masks in masks/."""
-    return generated(tensorflow, tmp_path_factory.mktemp("samples") / "plates", "segmentation", 16)
+    return generated(tensorflow, common / "unet-plates", "segmentation", 16)
 
 
 @pytest.fixture(scope="session")
-def trained(tensorflow: Path, plates: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, str]:
+def trained(tensorflow: Path, plates: Path, common: Path) -> tuple[Job, str]:
     """A finished job of three epochs, and what it printed."""
-    return finished(tmp_path_factory.mktemp("trained"), tensorflow, "unet.py", plates, **TINY)
+    return shared(common / "unet-trained", tensorflow, "unet.py", plates, **TINY)
 
 
 @pytest.fixture

@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.job import Job, finished, generated, unrun
+from tests.support.job import Job, finished, generated, shared, unrun
 
 TINY = {"epochs": "1", "img_size": "64", "batch_size": "8"}
 
 
 @pytest.fixture(scope="session")
-def cookies(pytorch: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cookies(pytorch: Path, common: Path) -> Path:
     """24 generated cookies with masks and a manifest."""
-    return generated(pytorch, tmp_path_factory.mktemp("samples") / "cookies", "detection", 24)
+    return generated(pytorch, common / "yolo-cookies", "detection", 24)
 
 
 @pytest.fixture(scope="session")
-def trained(pytorch: Path, cookies: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, str]:
+def trained(pytorch: Path, cookies: Path, common: Path) -> tuple[Job, str]:
     """A finished job of one segmentation epoch, and what it printed."""
-    return finished(tmp_path_factory.mktemp("trained"), pytorch, "yolo.py", cookies, task="segment", **TINY)
+    return shared(common / "yolo-trained", pytorch, "yolo.py", cookies, task="segment", **TINY)
 
 
 @pytest.fixture(scope="session")

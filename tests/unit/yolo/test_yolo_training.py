@@ -128,6 +128,7 @@ def test_resume_computes_in_the_precision_that_it_is_asked_for(
     assert kept.stdout.strip() == ("bf16" if "on GPU" in done.stdout else "False")
 
 
+@pytest.mark.slow
 def test_a_finished_run_resumed_writes_its_artefacts_again(again: Job) -> None:
     again.model("model.safetensors").unlink()
     done = again.run()
