@@ -74,7 +74,7 @@ bench-train: ## time trainings beside torchvision's references and Ultralytics' 
 folds: ## 5-fold cross-validation on real photographs; DATA=<manifest>
 	@$(call in,dev) -m tests.bench.folds $(if $(DATA),$(call quoted,$(DATA))) --task $(call quoted,$(TASK))
 
-starter-weights: ## train a starter in entrypoints/weights again, up to an hour on 2 cores; PROGRAM=yolo|ssd|unet|unet-mobilenetv2
+starter-weights: ## train a starter in entrypoints/weights again, up to an hour on 2 cores; PROGRAM=yolo|ssd|unet|unet-mobilenetv2|classification
 	@$(call in,$(if $(filter unet%,$(PROGRAM)),tensorflow,pytorch)) entrypoints/starter.py $(call quoted,$(PROGRAM))
 
 images: ## build the images; IMAGES="train-cpu-yolo local" for a part, TORCH_CPU_INDEX=<mirror> of torch's CPU builds

@@ -79,6 +79,20 @@ RECIPES = {
             "validation-fraction": "0.05",
         },
     ),
+    "classification": Recipe(
+        file="efficientnet_b0.safetensors",
+        data="vision.defects --labels",
+        images=7200,
+        epochs=16,
+        settings={
+            "model": "efficientnet_b0",
+            "img-size": "64",
+            "batch-size": "32",
+            "learning-rate": "0.002",
+            "augmentation": "light",
+            "validation-fraction": "0.05",
+        },
+    ),
 }
 """By program, or by program and model."""
 

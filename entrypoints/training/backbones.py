@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 import torchvision
 from torch import nn
+from torchvision.models.efficientnet import MBConv
 
 from training import weights
 from training.weights import Start
@@ -44,6 +45,8 @@ def build(name: str, outputs: int, *, hidden: int = 0, dropout: float | None = N
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = BATCH_NORM_MOMENTUM
+        if isinstance(module, MBConv) and module.use_res_connect:
+            nn.init.zeros_(module.block[-1][1].weight)  # begins as a short cut: arXiv 1706.02677, 5.1
     return network
 
 

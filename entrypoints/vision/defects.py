@@ -1,14 +1,16 @@
-"""Made-up defects large enough for small inputs: the data set that the starter of SSDLite learns from.
+"""Made-up defects large enough for small inputs: what the starters of SSDLite and EfficientNet-B0 learn from.
 
     python -m vision.defects OUT --images 3000 --seed 0
 
 writes images/ and annotations.json (COCO). A third are pictures of one defect, a third scenes of several, as
 `vision.surfaces` draws both, and a third steel strip as `vision.samples` has it, drawn from other seeds.
+With `--labels` it writes a folder of pictures for each pair of a surface and a defect, or none.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -59,6 +61,14 @@ def write(out: Path, images: int, seed: int) -> None:
     (out / "annotations.json").write_text(json.dumps(content))
 
 
+def write_labelled(out: Path, images: int, seed: int) -> None:
+    """Write pictures (128, 128), as many of each of `PAIRS`, in folders named `wood-crack`."""
+    for pair in PAIRS:
+        (out / "-".join(pair)).mkdir(parents=True)
+    with ProcessPoolExecutor() as pool:
+        list(pool.map(partial(_draw_labelled, out, seed), range(images), chunksize=16))
+
+
 def single(rng: Random, surface: str, kind: str) -> tuple[NDArray[np.uint8], list[Found]]:
     """A photograph (128, 128, 3) of a surface, maybe with a part on it, and its one defect, of that kind.
 
@@ -92,6 +102,13 @@ def _draw(folder: Path, seed: int, index: int) -> tuple[str, list[tuple[int, Box
     return f"{index:06d}.jpg", found
 
 
+def _draw_labelled(out: Path, seed: int, index: int) -> None:
+    surface, kind = PAIRS[index % len(PAIRS)]
+    wanted = 0 if kind == "none" else 1
+    pixels, _ = _clear([seed, index], lambda rng: single(rng, surface, kind), wanted)
+    Image.fromarray(pixels).save(out / f"{surface}-{kind}" / f"{index:06d}.jpg", quality=92)
+
+
 def _steel(rng: Random) -> tuple[NDArray[np.uint8], list[tuple[int, Box]]]:
     pixels, found = steel.strip(rng)
     part = SIDE_PX / steel.SIDE_PX
@@ -101,15 +118,14 @@ def _steel(rng: Random) -> tuple[NDArray[np.uint8], list[tuple[int, Box]]]:
 
 
 def _clear(
-    seed: list[int], draw: Callable[[Random], tuple[NDArray[np.uint8], list[Found]]]
+    seed: list[int], draw: Callable[[Random], tuple[NDArray[np.uint8], list[Found]]], wanted: int | None = None
 ) -> tuple[NDArray[np.uint8], list[Found]]:
-    """The first picture whose defects are all large enough."""
-    attempt = 0
-    while True:
+    """The first picture whose defects are all large enough, and as many as wanted."""
+    for attempt in itertools.count():
         pixels, found = draw(np.random.default_rng([*seed, attempt]))
-        if all(min(_box(mask)[2:]) >= SMALLEST_PX for _, mask in found):
+        if all(min(_box(mask)[2:]) >= SMALLEST_PX for _, mask in found) and wanted in {None, len(found)}:
             return pixels, found
-        attempt += 1
+    raise AssertionError
 
 
 def _box(mask: Mask) -> Box:
@@ -120,12 +136,13 @@ def _box(mask: Mask) -> Box:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Write made-up defects for small detectors.")
+    parser = argparse.ArgumentParser(description="Write made-up defects for small networks.")
     parser.add_argument("out", type=Path)
     parser.add_argument("--images", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--labels", action="store_true", help="a folder for each class, for classifiers")
     options = parser.parse_args()
-    write(options.out, options.images, options.seed)
+    (write_labelled if options.labels else write)(options.out, options.images, options.seed)
 
 
 if __name__ == "__main__":

@@ -114,6 +114,16 @@ def test_a_frozen_backbone_trains_the_head_of_given_weights(job: Job, trained: t
     assert changed == "['fc']"
 
 
+def test_training_starts_from_the_starter_but_for_the_head(job: Job) -> None:
+    job.configure(**(TINY | {"model": "efficientnet_b0", "epochs": "1", "freeze": "true"}))
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    said = r"starting from Drydock's starter efficientnet_b0.safetensors \(its head is new\): (\d+) of (\d+) tensors"
+    found = re.search(said, done.stdout)
+    assert found, done.stdout
+    assert int(found[1]) == int(found[2]) - 2
+
+
 STARTS = """
 import json, sys, torch
 from pathlib import Path
