@@ -32,10 +32,12 @@ def pytest_configure() -> None:
     """What the programs of tests inherit.
 
     A shell starts background jobs with SIGINT ignored. The threads of OpenMP, which PyTorch computes with, wait for one
-    another in a busy loop, which takes the cores from the programs of the tests beside.
+    another in a busy loop, which takes the cores from the programs of the tests beside. Where bytecode may not be kept,
+    every start of PyTorch compiles 2,000 modules first, which takes twice as long as to import them.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")
