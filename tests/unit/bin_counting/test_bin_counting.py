@@ -62,7 +62,6 @@ def test_the_published_values_are_those_of_the_metrics(trained: tuple[Job, str])
         assert theirs == pytest.approx(ours, abs=1e-6)
 
 
-@pytest.mark.slow  # the loop is the one whose resuming the classification tests always look at
 def test_a_stopped_run_resumed_ends_with_the_weights_of_one_that_was_not(job: Job, trained: tuple[Job, str]) -> None:
     whole, _ = trained
     job.configure(**TINY)
@@ -86,7 +85,6 @@ def test_one_image_has_the_same_scores_by_every_way(trained: tuple[Job, str], bi
                 assert found["score"] == pytest.approx(expected["score"], abs=1e-6)
 
 
-@pytest.mark.slow  # the classification tests always look at what both programs share
 def test_the_metrics_of_evaluate_are_those_of_what_predict_answers(trained: tuple[Job, str], bins: Path) -> None:
     job, _ = trained
     lists = json.loads((bins / "file_list.json").read_text())

@@ -112,7 +112,6 @@ def test_both_go_on_from_the_checkpoint_of_the_first_and_one_that_is_killed_ends
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
 def test_bad_data_of_one_host_is_told_by_the_other_too(pair: Several, folders: Path, tmp_path: Path) -> None:
     shutil.copytree(folders, tmp_path / "damaged")
     image = tmp_path / "damaged/normal/0003.jpg"

@@ -65,7 +65,6 @@ def test_every_line_of_the_log_is_caught_by_the_definition_of_its_metric_or_by_n
     assert "validation:mAP" in seen  # as AWS's built-in algorithm calls it
 
 
-@pytest.mark.slow
 def test_two_stages_report_the_losses_of_both(job: Job) -> None:
     job.configure(**(TINY | {"epochs": "1", "model": "fasterrcnn_mobilenet_v3_large_fpn"}))
     done = job.run()
@@ -86,7 +85,6 @@ def test_a_few_images_are_learnt_by_heart(job: Job, pytorch: Path, tmp_path: Pat
     assert json.loads(job.output("metrics.json").read_text())["best"]["validation:mAP50"] > 0.9
 
 
-@pytest.mark.slow  # the loop is the one whose resuming the classification tests always look at
 def test_a_killed_run_resumed_ends_with_the_weights_of_one_that_was_not(job: Job, trained: tuple[Job, str]) -> None:
     whole, _ = trained
     job.configure(**TINY)
@@ -99,7 +97,6 @@ def test_a_killed_run_resumed_ends_with_the_weights_of_one_that_was_not(job: Job
     assert json.loads(job.model("metadata.json").read_text()) == json.loads(whole.model("metadata.json").read_text())
 
 
-@pytest.mark.slow  # likewise
 def test_a_stopped_run_keeps_its_best_epoch(job: Job) -> None:
     job.configure(**(TINY | {"epochs": "500"}))
     done = job.interrupted("epoch 1/500: loss", signal.SIGTERM)
@@ -176,7 +173,7 @@ def test_the_channels_and_names_of_the_built_in_algorithm(job: Job, tmp_path: Pa
         ({"img_size": "32"}, "img-size=32 leaves nothing of an image"),
         ({"model": "ssd300_vgg16", "img_size": "267"}, "nothing of an image for ssd300_vgg16: it takes 268 or more"),
         ({"pretrained": "channel"}, 'channel "pretrained" is missing'),
-        pytest.param({"learning_rate": "1e12"}, "the loss is not finite in epoch", marks=pytest.mark.slow),
+        ({"learning_rate": "1e12"}, "the loss is not finite in epoch"),
         ({"batch_size": "1"}, "batch-size=1 makes a batch of one image"),
     ],
 )
@@ -185,7 +182,6 @@ def test_what_is_refused(job: Job, hyperparameters: dict[str, str], said: str) -
     assert said in job.refused()
 
 
-@pytest.mark.slow
 def test_two_hosts_train_one_detector(pytorch: Path, cookies: Path, tmp_path: Path) -> None:
     pair = Several(tmp_path, pytorch, "ssd.py", cookies)
     pair.configure(**(TINY | {"epochs": "1", "batch_size": "4"}))

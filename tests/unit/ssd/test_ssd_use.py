@@ -211,7 +211,6 @@ def test_a_starter_is_carried_over_with_the_background_and_one_of_its_classes(
     assert ran.returncode == 0, ran.stderr
 
 
-@pytest.mark.slow
 def test_two_stages_are_not_exported(low: Job, pytorch: Path, tmp_path: Path) -> None:
     code = (
         "import json, sys; from pathlib import Path; from safetensors.torch import save_file; from training import "

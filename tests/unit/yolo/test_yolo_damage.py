@@ -75,14 +75,12 @@ def test_a_damaged_model_is_refused(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, pytorch: Path, weights: bytes) -> None:
     folder = model(tmp_path, weights)
     done = run(tmp_path, pytorch, "export", str(folder), "/dev/null/x", "--format", "torchscript")
     refused(done, "the folder /dev/null/x cannot be made: Not a directory")
 
 
-@pytest.mark.slow
 def test_a_model_may_be_exported_into_its_own_folder(tmp_path: Path, pytorch: Path, weights: bytes) -> None:
     folder = model(tmp_path, weights)
     done = run(tmp_path, pytorch, "export", str(folder), str(folder), "--format", "torchscript")

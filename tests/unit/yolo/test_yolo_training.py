@@ -128,7 +128,6 @@ def test_resume_computes_in_the_precision_that_it_is_asked_for(
     assert kept.stdout.strip() == ("bf16" if "on GPU" in done.stdout else "False")
 
 
-@pytest.mark.slow
 def test_a_finished_run_resumed_writes_its_artefacts_again(again: Job) -> None:
     again.model("model.safetensors").unlink()
     done = again.run()
@@ -144,7 +143,6 @@ def test_resume_with_another_image_size_is_refused(again: Job) -> None:
     assert "the checkpoint was made with img-size=64, this job asks for 96" in again.failure
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGKILL])
 def test_a_run_ended_in_mid_epoch_resumes_from_a_whole_checkpoint(job: Job, signal_: signal.Signals) -> None:
     job.configure(pretrained="none", **(TINY | {"epochs": "500"}))
