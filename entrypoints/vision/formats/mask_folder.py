@@ -2,7 +2,7 @@
 
 | data set | image | mask |
 |---|---|---|
-| folders | `images/a.jpg`, also below `train/`, `val/`, `test/` | `masks/a.png`, of any suffix and format |
+| folders | `images/a.jpg`, also below `train/`, `val/`, `test/` | `masks/a.png`, of any suffix that images have |
 | KolektorSDD2 | `train/10301.png` | `train/10301_GT.png`; `10301 (copy).png` has `10301_GT (copy).png` |
 | KolektorSDD | `kos01/Part5.jpg`, `kos01_Part5.jpg` | `…_label.bmp` |
 | pairs | `a.jpg` | `a.png` |

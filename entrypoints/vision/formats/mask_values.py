@@ -1,9 +1,10 @@
 """What the values of a mask image mean: which pixels are defective, or of which class.
 
 Without names of classes a mask tells defective from sound. A palette image: every index but 0 is defective
-(KolektorSDD has masks of three indices). A grey image: 0 and 1, or dark and light with the border at 128 (what was
-scaled smoothly has greys between along its edges; an area of one such grey is refused). With names, values are class
-numbers, 0 the background, and none may be beyond.
+(KolektorSDD has masks of three indices), unless its colours are the greys of their indices; index 0 must be the
+darkest. A grey image: 0 and 1, or dark and light with the border at 128 (what was scaled smoothly has greys between
+along its edges; an area of one such grey is refused). With names, values are class numbers, 0 the background, and none
+may be beyond.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from optml.errors import Refusal
 from vision import images
 
 LIGHT = 128
-BETWEEN = range(32, 224)
-"""Greys that are neither dark nor light, however a JPEG has changed them."""
+JPEG = 32
+"""Greys by which compression may change black and white."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,15 @@ def read(path: Path, shown: str, classes: Sequence[str]) -> Values:
     with images.opened(path, shown) as image:
         orientation = images.orientation(image)
         numbers = _numbers(ImageOps.exif_transpose(image), shown)
-        palette = image.mode in ("P", "1")
-    present = np.flatnonzero(np.bincount(numbers.ravel(), minlength=256))
+        present = np.flatnonzero(np.bincount(numbers.ravel(), minlength=256))
+        indexed = image.mode == "1" or (image.mode == "P" and not _is_ramp(image, present))
+        if indexed and not classes:
+            _check_background(image, present, shown)
+        margin = JPEG if image.format == "JPEG" else 1
     if classes:
         _check_known(numbers, present, shown, classes)
         return Values(numbers, orientation, uneven=False)
-    if palette or present[-1] <= 1:
+    if indexed or present[-1] <= 1:
         return Values((numbers > 0).astype(np.uint8), orientation, uneven=len(present) > 2)
     if present[-1] < LIGHT:
         value = int(present[present > 1][0])
@@ -53,8 +57,8 @@ def read(path: Path, shown: str, classes: Sequence[str]) -> Values:
             "which may be class numbers or greys",
             "name the classes 1, 2, … in classes.txt, one a line, or save defects as 255 on 0",
         )
-    areas = _even(numbers) if any(value in BETWEEN for value in present[:-1]) else None
-    if areas is not None and areas.any():
+    areas = _even(numbers, margin)
+    if areas.any():
         value = int(numbers[areas][0])
         raise Refusal(
             f"mask {shown} has areas of the value {value} (first at pixel {_first(areas)}) beside {present[-1]}, which "
@@ -64,9 +68,11 @@ def read(path: Path, shown: str, classes: Sequence[str]) -> Values:
     return Values((numbers >= LIGHT).astype(np.uint8), orientation, uneven=len(present) > 2)
 
 
-def _even(numbers: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """The pixels (H, W) amid 3 × 3 of one grey between dark and light, which is not the lightest there is."""
-    even = np.isin(numbers, [value for value in BETWEEN if value != numbers.max()])
+def _even(numbers: NDArray[np.uint8], margin: int) -> NDArray[np.bool_]:
+    """The pixels (H, W) amid 3 × 3 of one grey, by `margin` lighter than black and darker than the lightest."""
+    even = (numbers >= margin) & (numbers <= int(numbers.max()) - margin)
+    if not even.any():
+        return even
     even[[0, -1]] = even[:, [0, -1]] = False
     for axis in (0, 1):
         for step in (-1, 1):
@@ -96,6 +102,31 @@ def _numbers(image: Image.Image, shown: str) -> NDArray[np.uint8]:
             "save it as 8-bit grey or palette PNG, or bring a manifest with an internal-color-map",
         )
     return np.where(channels[..., 3] >= LIGHT, channels[..., 0], 0).astype(np.uint8)
+
+
+def _is_ramp(image: Image.Image, present: NDArray[np.intp]) -> bool:
+    """Whether the colours of a palette are the greys of their indices, as where a grey image was made one."""
+    colors = _colors(image)
+    return bool(present[-1] >= LIGHT) and all(colors[3 * index : 3 * index + 3] == [index] * 3 for index in present)
+
+
+def _check_background(image: Image.Image, present: NDArray[np.intp], shown: str) -> None:
+    """Refusal of a palette whose index 0 is lighter than another: Pillow's `quantize` numbers white 0."""
+    if image.mode == "1":
+        return
+    colors = _colors(image)
+    light = [sum(colors[3 * index : 3 * index + 3]) for index in (0, *present)]
+    if min(light) < light[0]:
+        raise Refusal(
+            f"mask {shown} has a palette whose index 0, the background, is lighter than index "
+            f"{present[int(np.argmin(light[1:]))]}",
+            "save it as 8-bit grey, defects as 255 on 0, or name the classes 1, 2, … in classes.txt, one a line",
+        )
+
+
+def _colors(image: Image.Image) -> list[int]:
+    """Red, green and blue of each of the 256 indices of a palette, one after the other."""
+    return (image.getpalette("RGB") or []) + [0] * 768
 
 
 def _check_known(numbers: NDArray[np.uint8], present: NDArray[np.intp], shown: str, classes: Sequence[str]) -> None:

@@ -85,6 +85,19 @@ def test_pairs_that_differ_in_the_suffix_with_greys_between(tmp_path: Path) -> N
     assert marked(tmp_path) == {"MT_Crack/Imgs/a.jpg": [(2, 2, 1), (3, 3, 1)]}
 
 
+def test_a_grey_mask_made_a_palette_means_what_the_greys_do_and_one_with_white_as_index_0_is_refused(
+    tmp_path: Path,
+) -> None:
+    picture(tmp_path / "images/a.png")
+    path = mask(tmp_path / "masks/a.png", {(1, 1): 100, (2, 2): 200, (3, 3): 255})
+    with Image.open(path) as image:
+        grey = image.convert("L")
+    grey.convert("P").save(path)
+    assert marked(tmp_path) == {"images/a.png": [(2, 2, 1), (3, 3, 1)]}
+    grey.point(lambda value: 255 * (value > 0)).convert("RGB").quantize(2).save(path)
+    assert "a palette whose index 0, the background, is lighter than index 1" in refused(tmp_path)
+
+
 def test_named_classes(tmp_path: Path) -> None:
     picture(tmp_path / "images/a.png")
     mask(tmp_path / "masks/a.png", {(1, 1): 1, (2, 1): 2})
@@ -133,6 +146,12 @@ def refused(folder: Path) -> str:
             "L",
             (12, 8),
             "has areas of the value 100 (first at pixel 3, 4) beside 200, which may be class numbers or greys",
+        ),
+        (
+            {(x, y): 1 for x in range(2, 5) for y in range(3, 6)} | {(9, 6): 255},
+            "L",
+            (12, 8),
+            "has areas of the value 1 (first at pixel 3, 4) beside 255, which may be class numbers or greys",
         ),
         ({(1, 1): 255}, "L", (6, 4), "is 6x4, its image 12x8"),
         ({(1, 1): 255}, "CMYK", (12, 8), "is of mode CMYK"),
