@@ -25,6 +25,8 @@ from vision.folder import reason, visible
 Array = NDArray[np.uint8]  # (H, W, 3) RGB
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+"""What is decoded, whatever the suffix; Pillow itself would start Ghostscript for PostScript."""
 ORIENTATION = 0x0112
 UNDECODABLE = (OSError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError)
 """What Pillow raises for a file that is no image, or a broken one."""
@@ -83,7 +85,7 @@ def find(folder: Path) -> list[Path]:
 def opened(path: Path, shown: str = "") -> Iterator[Image.Image]:
     """The file opened by Pillow; whatever decoding raises inside becomes a Refusal that names it."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             yield image
     except FileNotFoundError:
         raise Refusal(f"no such image: {shown or path}", "check the path, and what names it") from None

@@ -58,7 +58,7 @@ def read(body: bytes, content_type: str) -> Array:
 
 def _decode(body: bytes) -> Array:
     try:
-        with Image.open(io.BytesIO(body)) as image:
+        with Image.open(io.BytesIO(body), formats=images.FORMATS) as image:
             return images.to_rgb(image)
     except UnidentifiedImageError as error:
         raise Refusal("the body is not a readable image", "send a JPEG or PNG file") from error
@@ -100,7 +100,7 @@ def _from_json(body: bytes) -> Array:
     if not isinstance(document, dict) or not isinstance(document.get("image"), str):
         raise Refusal('the JSON has no string "image"', 'send {"image": "<base64 of a JPEG or PNG file>"}')
     try:
-        content = base64.b64decode(document["image"], validate=True)
+        content = base64.b64decode("".join(document["image"].split()), validate=True)  # `base64` breaks its lines
     except ValueError as error:
         raise Refusal(f'"image" is not base64: {error}', "encode the file's bytes with base64") from error
     return _decode(content)

@@ -8,6 +8,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from optml.errors import Refusal
 from vision import payload
@@ -90,6 +91,21 @@ def test_an_array_that_is_none_or_no_image_is_refused(body, match):
 )
 def test_json_without_an_image_is_refused(body, match):
     refused(body, "application/json", match)
+
+
+def picture(kind: str) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(PIXELS).save(stream, kind)
+    return stream.getvalue()
+
+
+def test_base64_may_have_lines():
+    body = json.dumps({"image": base64.encodebytes(picture("PNG")).decode()}).encode()
+    assert (payload.read(body, "application/json") == PIXELS).all()
+
+
+def test_postscript_is_given_to_no_interpreter():
+    refused(picture("EPS"), "image/jpeg", "^the body is not a readable image$")
 
 
 def refused(body: bytes, content_type: str, match: str) -> None:
