@@ -19,6 +19,8 @@ from training import first
 State = dict[str, torch.Tensor]
 Start = tuple[str, State]
 """Where the first weights come from, in words, and the weights by name (empty: random)."""
+KEYS = ("state_dict", "model_state_dict", "model")
+"""What checkpoints call a state dict."""
 _HINT = (
     "give the tensors alone: torch.save(model.state_dict(), 'weights.pt'), or safetensors.torch.save_file of them "
     "as weights.safetensors"
@@ -60,26 +62,33 @@ def downloaded(
 
 
 def read(path: Path) -> State:
-    """The tensors of a .safetensors file, or of a PyTorch state dict, alone or as `model` or `state_dict` of a dict.
+    """The tensors of a .safetensors file, or of a PyTorch state dict, alone or in a dict under one of `KEYS`.
 
     Nothing in the file is run: Refusal for a pickle that holds anything but tensors and plain values.
     """
     with refused(path):
         if path.suffix == ".safetensors":
-            return load_file(path)
+            return _bare(load_file(path))
         if state := tensors(path):
             return state
-    raise Refusal(f"{path.name} holds no state dict, neither as a whole nor as its `model` or `state_dict`", _HINT)
+    keys = " or ".join(f"`{key}`" for key in KEYS)
+    raise Refusal(f"{path.name} holds no state dict, neither as a whole nor as its {keys}", _HINT)
 
 
 def tensors(path: Path) -> State:
     """The state dict in a file of torch.save, empty where it has none; nothing in the file is run."""
     saved = torch.load(path, map_location="cpu", weights_only=True)
-    candidates = [saved, *(saved.get(key) for key in ("state_dict", "model"))] if isinstance(saved, dict) else []
+    candidates = [saved, *(saved.get(key) for key in KEYS)] if isinstance(saved, dict) else []
     for state in candidates:
         if isinstance(state, dict) and state and all(isinstance(value, torch.Tensor) for value in state.values()):
-            return dict(state)
+            return _bare(state)
     return {}
+
+
+def _bare(state: Mapping[str, torch.Tensor]) -> State:
+    """Without the `module.` that DataParallel and DistributedDataParallel put before every name."""
+    wrapped = all(name.startswith("module.") for name in state)
+    return {name.removeprefix("module.") if wrapped else name: tensor for name, tensor in state.items()}
 
 
 @contextlib.contextmanager

@@ -129,13 +129,16 @@ import json, sys, torch
 from pathlib import Path
 from safetensors.torch import save_file
 from starter import write
-from training import backbones, starter
+from training import backbones, starter, weights
 torch.manual_seed(0)
 with torch.inference_mode():
     outputs = backbones.build("efficientnet_b0", 4).train()(torch.randn(16, 3, 64, 64))
 loss = torch.nn.functional.cross_entropy(outputs, torch.arange(16) % 4)
 assert loss < 1.6, loss  # ln 4 = 1.39
+wrapped = {"epoch": 3, "model_state_dict": torch.nn.DataParallel(backbones.build("resnet18", 2)).state_dict()}
 folder = Path(sys.argv[1])
+torch.save(wrapped, folder / "wrapped.pt")
+assert weights.read(folder / "wrapped.pt").keys() == backbones.build("resnet18", 2).state_dict().keys()
 for name in ("efficientnet_b0", "resnet18"):
     network = backbones.build(name, 2)
     save_file(network.state_dict(), folder / "model.safetensors")
@@ -147,9 +150,7 @@ for name in ("efficientnet_b0", "resnet18"):
 """
 
 
-def test_an_efficientnet_begins_by_guessing_and_a_starter_leaves_its_head_alone_even_for_as_many_classes(
-    pytorch: Path, tmp_path: Path
-) -> None:
+def test_first_weights_guess_and_those_of_a_starter_or_of_a_wrapped_network_fit(pytorch: Path, tmp_path: Path) -> None:
     environ = os.environ | {"PYTHONPATH": str(ENTRYPOINTS)}
     ran = subprocess.run([pytorch, "-c", STARTS, tmp_path], capture_output=True, text=True, env=environ, check=False)
     assert ran.returncode == 0, ran.stderr
