@@ -50,7 +50,7 @@ class Hyperparameters:
 
     model: str = field("resnet18", choices=MODELS, help="architecture, of torchvision")
     head: str = field("ordinal", choices=HEADS, help="ordinal: is it more than 1, than 2, …; softmax: a class a count")
-    hidden: int = field(0, unit="width of a hidden layer of the head; 0: none", minimum=0)
+    hidden: int = field(0, unit="width of a hidden layer of the head; 0: none", minimum=0, maximum=65536)
     dropout: float = field(0.2, unit="share of the head's inputs", minimum=0.0, maximum=0.9)
     freeze: bool = field(False, help="train the head only, on features computed once; nothing is augmented then")
     epochs: int = field(12, unit="passes over the training set", minimum=1)
