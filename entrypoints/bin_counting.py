@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from vision.label_scores import Floats, Ints
     from vision.record import Dataset
 
-MODELS = ("resnet18", "resnet34", "resnet50", "efficientnet_b0", "mobilenet_v3_small", "mobilenet_v3_large")
+MODELS = names.CLASSIFIERS
 HEADS = ("ordinal", "softmax")
 
 

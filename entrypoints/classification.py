@@ -36,14 +36,7 @@ if TYPE_CHECKING:
     from training.labels import Labelled, Objective
     from vision.record import Dataset
 
-MODELS = (
-    "mobilenet_v3_small",
-    "mobilenet_v3_large",
-    "efficientnet_b0",
-    "resnet18",
-    "resnet34",
-    "resnet50",
-)
+MODELS = names.CLASSIFIERS
 
 
 @dataclass(frozen=True)

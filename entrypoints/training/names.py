@@ -56,7 +56,14 @@ OBJECT_DETECTION: Mapping[str, Meaning] = {
 builds on this network stands for it.
 """
 
-_NETWORKS = {"18": "resnet18", "34": "resnet34", "50": "resnet50"}
+_NETWORKS = {depth: f"resnet{depth}" for depth in ("18", "34", "50", "101", "152")}
+CLASSIFIERS = (
+    *_NETWORKS.values(),
+    *(f"efficientnet_b{size}" for size in range(5)),
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+)
+"""torchvision's names of the networks that classify and count."""
 _LABELS: Mapping[str, Meaning] = {
     **COMMON,
     **DISTRIBUTED,

@@ -19,9 +19,9 @@ pytestmark = pytest.mark.pytorch
 @pytest.mark.parametrize(
     ("hyperparameters", "said"),
     [
-        ({"model": "resnet152"}, "resnet50"),
+        ({"model": "resnet200"}, "resnet152"),
         ({"model": "resnet34", "pretrained": "starter"}, "Drydock ships no starting weights for resnet34"),
-        ({"num_layers": "152"}, 'hyperparameter "num-layers" is 152; allowed: 18, 34, 50'),
+        ({"num_layers": "200"}, 'hyperparameter "num-layers" is 200; allowed: 18, 34, 50, 101, 152'),
         ({"image_shape": "1,28,28"}, "it must be of the form 3,224,224"),
         ({"multi_label": "1"}, 'hyperparameter "multi-label" is 1, but an image has one label'),
         ({"precision_dtype": "float16"}, 'set "precision" to auto or bf16'),

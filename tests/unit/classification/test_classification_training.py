@@ -156,6 +156,25 @@ def test_first_weights_guess_and_those_of_a_starter_or_of_a_wrapped_network_fit(
     assert ran.returncode == 0, ran.stderr
 
 
+EVERY = """
+import torch
+from training import backbones, names
+with torch.inference_mode():
+    for name in names.CLASSIFIERS:
+        body, head = backbones.parts(backbones.build(name, 3).eval())
+        assert head(body(torch.rand(2, 3, 64, 64))).shape == (2, 3), name
+        print(name)
+"""
+
+
+@pytest.mark.slow
+def test_every_network_has_a_head_of_its_own(pytorch: Path) -> None:
+    environ = os.environ | {"PYTHONPATH": str(ENTRYPOINTS)}
+    ran = subprocess.run([pytorch, "-c", EVERY], capture_output=True, text=True, env=environ, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert len(ran.stdout.splitlines()) == 12
+
+
 def test_three_classes_of_images_of_every_mode_by_the_names_of_the_built_in_algorithm(
     job: Job, folders: Path, tmp_path: Path
 ) -> None:
