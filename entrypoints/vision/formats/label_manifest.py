@@ -59,6 +59,11 @@ def _line(entry: dict[str, Any], where: str) -> _Line:
     if attribute not in entry:
         raise Refusal(f'"{attribute}-metadata" without "{attribute}" ({where})', f'add "{attribute}": the label')
     value, metadata = entry[attribute], entry.get(f"{attribute}-metadata", {})
+    if not isinstance(metadata, dict):
+        raise Refusal(
+            f'"{attribute}-metadata" is {shortened(repr(metadata))}, not an object ({where})',
+            'leave it out, or write {"class-name": "anomaly", "type": "groundtruth/image-classification"}',
+        )
     if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).strip():
         what = "several labels" if isinstance(value, list) else shortened(repr(value))
         raise Refusal(f'"{attribute}" is {what} ({where})', "give each image one label, a number or a name")
