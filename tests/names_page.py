@@ -49,7 +49,8 @@ def _row(meaning: Meaning) -> str:
 def _values(alias: Alias) -> str:
     if alias.values:
         return ": " + ", ".join(f"{theirs} → {ours}" for theirs, ours in alias.values.items())
-    return f": {alias.form.format(alias.example)} → {alias.example}" if alias.pattern else ""
+    implied = f", with -seg also `{alias.implied[0]}` {alias.implied[1]}" if alias.implied[0] else ""
+    return f": {alias.form.format(alias.example)} → {alias.example}{implied}" if alias.pattern else ""
 
 
 if __name__ == "__main__":

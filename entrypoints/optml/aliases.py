@@ -27,6 +27,8 @@ class Alias:
     """Theirs in lower case → ours; any other value is refused. Empty: they are written alike."""
     pattern: str = ""
     """Or a regular expression for the whole value, whose first group is ours."""
+    implied: tuple[str, str] = ("", "")
+    """Another of ours, with dashes, and its value where `pattern` has its second group, as for yolov8n-seg.pt."""
     form: str = "{0}"
     """How a value of ours is written there."""
     example: str = ""
@@ -50,6 +52,11 @@ class Alias:
                 raise Refusal(problem, self.hint or f'write it so, or give "{self.name}"')
             return found[1]
         return text
+
+    def implies(self, text: str) -> bool:
+        """Whether a value that `translate` takes says `implied` too."""
+        found = re.fullmatch(self.pattern, text.strip()) if self.implied[0] else None
+        return bool(found and found[2])
 
     def write(self, ours: str) -> str:
         """A value of ours as it is written under this name."""
@@ -121,9 +128,11 @@ def gather(raw: Mapping[str, str], table: Mapping[str, Meaning], warn: Callable[
         elif meaning is None:
             _add(found, spell(key), Given(spell(key), text, text, key))
     for key in _own(raw):
-        meaning = table.get(spell(key))
+        meaning, text = table.get(spell(key)), decode(raw[key]).strip()
         if isinstance(meaning, Switch):
-            _turn(found, meaning, key, decode(raw[key]).strip())
+            _turn(found, meaning, key, text)
+        elif isinstance(meaning, Alias) and meaning.implies(text):
+            _imply(found, *meaning.implied, key, text)
     return found
 
 
@@ -181,3 +190,12 @@ def _turn(found: dict[str, Given], switch: Switch, key: str, text: str) -> None:
         )
     if not on or given is None:
         found[switch.name] = Given(key, text, switch.on if on else switch.off, key)
+
+
+def _imply(found: dict[str, Given], name: str, value: str, key: str, text: str) -> None:
+    given = found.setdefault(name, Given(key, text, value, key))
+    if given.text.strip() != value:
+        raise Refusal(
+            f'hyperparameter "{key}" is {text}, that is {name} {value}, but "{given.key}" is {given.typed}',
+            f'set "{given.key}" to {value}, or "{key}" to a file of {name} {given.text.strip()}',
+        )

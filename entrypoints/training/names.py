@@ -105,6 +105,7 @@ BIN_COUNTING: Mapping[str, Meaning] = {
 
 _COSINE = Idle("the learning rate rises over the first epoch and falls along one cosine to a hundredth")
 _AUGMENTED = Refused("the augmentation is one that suits defects, of which mosaic alone can be set", "leave it out")
+_GAINS = "the loss weighs it as Ultralytics does, by {}"
 _FOLDERS = Idle("model, output and checkpoints lie where SageMaker looks for them")
 _PLANNED = Idle("threads, workers and what is kept in memory are planned from the machine")
 YOLO: Mapping[str, Meaning] = {
@@ -123,8 +124,21 @@ YOLO: Mapping[str, Meaning] = {
     "nms-threshold": Idle("of boxes that overlap by more than an IoU of 0.4 the worse is dropped"),
     "weight-decay": Idle("it is 0.01, which suits AdamW"),
     "model": Alias(
-        "model-size", pattern=r"(yolo(?:v8|11|26)[nsmlx])(?:\.pt|\.yaml)?", form="{0}.pt", example="yolov8n",
-        hint='set "model-size", for masks also task=segment; weights of your own come by a channel "pretrained"',
+        "model-size", pattern=r"(yolo(?:v8|11|26)[nsmlx])(-seg)?(?:\.pt|\.yaml)?", implied=("task", "segment"),
+        form="{0}.pt", example="yolov8n",
+        hint='set "model-size" (and "task"); weights of your own come by a channel "pretrained"',
+    ),
+    "pretrained": Alias(
+        "pretrained",
+        values={
+            **{ours: ours for ours in ("auto", "starter", "channel", "ultralytics", "none")},
+            "true": "auto", "1": "auto", "false": "none", "0": "none",
+        },
+        hint='set it to auto, and give weights of your own by a channel "pretrained"',
+    ),
+    "device": Alias(
+        "device", values={"auto": "auto", "cpu": "cpu", "cuda": "cuda", "0": "cuda", "cuda:0": "cuda"},
+        hint="one device trains: set it to auto, or to 0 for the first GPU",
     ),
     "imgsz": Alias("img-size"),
     "batch": Alias("batch-size"),
@@ -145,6 +159,29 @@ YOLO: Mapping[str, Meaning] = {
     "deterministic": Idle("training is", values=("true", "1"), hint="leave it out"),
     "conf": Idle("the confidence is 0.25"),
     "iou": Idle("of boxes that overlap by more than an IoU of 0.4 the worse is dropped"),
+    "box": Idle(_GAINS.format("7.5"), values=("7.5",), hint="leave it out"),
+    "cls": Idle(_GAINS.format("0.5"), values=("0.5", ".5"), hint="leave it out"),
+    "dfl": Idle(_GAINS.format("1.5"), values=("1.5",), hint="leave it out"),
+    "fraction": Idle(
+        "every image of the channel is trained on", values=("1.0", "1"), hint="give a channel with fewer images"
+    ),
+    "classes": Idle(
+        "every class of the data is learnt", values=("none", "null"), hint="leave the others out of the annotations"
+    ),
+    "time": Idle(
+        "epochs and patience decide when training ends", values=("none", "null"),
+        hint='set "epochs", and for a limit of time MaxRuntimeInSeconds of the job',
+    ),
+    "mode": Idle("a job trains", values=("train",), hint="leave it out, and use `drydock predict` once it has"),
+    "overlap-mask": Idle("the masks of an image are learnt as one", values=("true", "1"), hint="leave it out"),
+    "mask-ratio": Idle("masks are learnt at a quarter of the size", values=("4",), hint="leave it out"),
+    "dropout": Idle("only Ultralytics' classifiers have some"),
+    "half": Idle("precision says how training computes, and predictions are in float32"),
+    "max-det": Idle("up to 300 objects of an image are found"),
+    "agnostic-nms": Idle("boxes of different classes may overlap"),
+    "augment": Idle("an image is predicted once, as it is"),
+    "profile": Idle("no speed is measured while training"),
+    "compile": Idle("the network is run as it is, which gives the same model"),
     **dict.fromkeys(("project", "name", "exist-ok", "save", "save-period"), _FOLDERS),
     **dict.fromkeys(("plots", "verbose", "val"), Idle("every epoch is validated and told, and pictures are drawn")),
     **dict.fromkeys(

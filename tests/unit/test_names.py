@@ -53,7 +53,16 @@ def test_every_name_is_known(program: str, theirs: str) -> None:
             "classification", {"image_shape": "3,250,250"},
             'hyperparameter "image_shape" is 3,250,250, that is img-size 250', 'set "image_shape" to 3,224,224',
         ),
-        ("yolo", {"model": "yolov8n-seg.pt"}, 'hyperparameter "model" is yolov8n-seg.pt; it must', 'set "model-size"'),
+        ("yolo", {"model": "yolov8n-cls.pt"}, 'hyperparameter "model" is yolov8n-cls.pt; it must', 'set "model-size"'),
+        (
+            "yolo", {"model": "yolov8n-seg.pt", "task": "detect"},
+            'hyperparameter "model" is yolov8n-seg.pt, that is task segment, but "task" is detect', 'set "task" to seg',
+        ),
+        ("yolo", {"device": "0,1"}, 'hyperparameter "device" is 0,1; allowed: auto, cpu', "one device trains"),
+        ("yolo", {"pretrained": "my.pt"}, 'hyperparameter "pretrained" is my.pt; allowed: auto,', "set it to auto"),
+        ("yolo", {"box": "5"}, 'hyperparameter "box" is 5, but the loss weighs it', "leave it out"),
+        ("yolo", {"classes": "[0]"}, 'hyperparameter "classes" is [0], but every class', "leave the others out"),
+        ("yolo", {"time": "2"}, 'hyperparameter "time" is 2, but epochs and patience decide', 'set "epochs"'),
         ("yolo", {"fliplr": "0.0"}, 'hyperparameter "fliplr" cannot be followed', "leave it out"),
         ("yolo", {"data": "coco8.yaml"}, 'hyperparameter "data" cannot be followed', "leave it out, and give"),
         ("yolo", {"base_network": "vgg-16"}, 'hyperparameter "base_network" cannot be followed', 'set "model-size"'),
@@ -75,3 +84,31 @@ def test_settings_of_ultralytics_are_understood() -> None:
     assert (hp.architecture, hp.img_size, hp.batch_size) == ("yolo11s", 320, 4)
     assert (hp.learning_rate, hp.precision) == (0.002, "fp32")
     assert said == ['hyperparameter "momentum" has no effect: the optimiser is AdamW']
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"model": "yolo11s-seg.pt"}, {"architecture": "yolo11s", "task": "segment"}),
+        ({"model": "yolov8n-seg.yaml", "task": "segment"}, {"architecture": "yolov8n", "task": "segment"}),
+        ({"model": "yolov8n.pt", "device": "0"}, {"task": "detect", "device": "cuda"}),
+        ({"device": "cpu", "pretrained": "True"}, {"device": "cpu", "pretrained": "auto"}),
+        ({"pretrained": "False"}, {"pretrained": "none"}),
+        ({"pretrained": "ultralytics", "device": "auto"}, {"pretrained": "ultralytics", "device": "auto"}),
+    ],
+)
+def test_values_as_ultralytics_writes_them_are_followed(given: dict[str, str], expected: dict[str, str]) -> None:
+    whole = importlib.import_module("yolo").PROGRAM
+    hp = parse(whole.hyperparameters, given, pytest.fail, whole.aliases)
+    assert {name: getattr(hp, name) for name in expected} == expected
+
+
+def test_ultralytics_defaults_and_settings_of_its_predictions_are_said_to_have_no_effect() -> None:
+    defaults = {
+        "box": "7.5", "cls": "0.5", "dfl": "1.5", "fraction": "1.0", "classes": "None", "time": "None",
+        "mode": "train", "overlap_mask": "True", "mask_ratio": "4", "dropout": "0.0", "half": "True",
+        "max_det": "100", "agnostic_nms": "True", "augment": "True", "profile": "False", "compile": "False",
+    }  # fmt: skip
+    whole, said = importlib.import_module("yolo").PROGRAM, []
+    assert parse(whole.hyperparameters, defaults, said.append, whole.aliases) == whole.hyperparameters()
+    assert [line.split('"')[1] for line in said] == list(defaults)
