@@ -4,7 +4,8 @@
      "groundtruth/image-classification", …}}
     {"source-ref": "a.jpg", "class": "0"}
 
-The class is the metadata's class-name, else the label itself. Masks are left aside, with a note.
+The class is the metadata's class-name, else the label itself. The label is the attribute whose metadata is of type
+image-classification, else the only one with metadata, else the only one. The others are left aside, with a note.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class _Line:
     image: str  # reference
     value: str  # the label
     name: str  # the class
+    aside: tuple[str, ...]  # what the line holds beside them, for a note
 
 
 def load(file: Path, folder: Folder) -> Dataset:
@@ -49,6 +51,8 @@ def load(file: Path, folder: Folder) -> Dataset:
     masks = sum(any(key.endswith("-ref") and key != "source-ref" for key in entry) for entry, _ in entries)
     notes = _conflicts(lines)
     notes += [f"{masks} masks left aside: an image has one label here"] if masks else []
+    aside = Counter(what for line in lines for what in line.aside)
+    notes += [f"{what} left aside in {count} lines: an image has one label here" for what, count in aside.items()]
     if resolver.by_suffix:
         notes.append(f"{len(resolver.by_suffix)} references found by the end of their path only")
     return build(classes, samples, notes, folder.label, shown)
@@ -70,25 +74,35 @@ def _line(entry: dict[str, Any], where: str) -> _Line:
     name = metadata.get("class-name", str(value))
     if not isinstance(name, str) or not name.strip():
         raise Refusal(f'"class-name" is {shortened(repr(name))}, not a text ({where})', "write the name of the class")
-    return _Line(where, entry["source-ref"], str(value).strip(), name.strip())
+    aside = tuple(f'"{shortened(other)}"' for other in _bare(entry) if other != attribute)
+    return _Line(where, entry["source-ref"], str(value).strip(), name.strip(), aside)
 
 
 def _attribute(entry: dict[str, Any], where: str) -> str:
-    """The attribute that labels the image: the one of type image-classification, else the only one without a type."""
+    """The attribute that labels the image: of type image-classification, else alone with metadata, else alone."""
     types = manifest.types(entry)
     for name, kind in types.items():
         if kind not in (KIND, manifest.SEGMENTATION):
             raise Refusal(
                 f'"{name}" is of type {shortened(repr(kind))} ({where})', f"only groundtruth/{KIND} labels an image"
             )
-    labels = [name for name, kind in types.items() if kind == KIND] or [
-        key for key in entry if not key.endswith(("-metadata", "-ref")) and key not in types
-    ]
+    bare = _bare(entry)
+    described = [name for name in bare if isinstance(entry.get(f"{name}-metadata"), dict)]
+    labels = [name for name, kind in types.items() if kind == KIND] or described or bare
     if len(labels) == 1:
         return labels[0]
     if labels:
-        raise Refusal(f"more than one label: {', '.join(map(repr, labels))} ({where})", "keep one of them")
+        raise Refusal(
+            f"more than one label: {', '.join(map(repr, labels))} ({where})",
+            f'keep one of them, or add "{labels[0]}-metadata": {{"type": "groundtruth/{KIND}"}} to the one that counts',
+        )
     raise Refusal(f"the image has no label ({where})", 'add {"class": "0"}, or an anomaly-label with its metadata')
+
+
+def _bare(entry: dict[str, Any]) -> list[str]:
+    """The attributes of a line that no metadata gives a type, but for references."""
+    types = manifest.types(entry)
+    return [key for key in entry if not key.endswith(("-metadata", "-ref")) and key not in types]
 
 
 def _classes(lines: Sequence[_Line]) -> list[str]:

@@ -193,6 +193,17 @@ def test_an_augmented_manifest_of_numbers(tmp_path):
     assert formats.load_labels(manifest(tmp_path, *lines)).classes == ("9", "10")
 
 
+@pytest.mark.parametrize("kind", [{"type": "groundtruth/image-classification"}, {"confidence": 1}])
+def test_the_attribute_with_metadata_is_the_label_and_other_fields_are_left_aside(tmp_path, kind):
+    lines = [
+        {"source-ref": f"images/{name}.png", "id": number, "class": number % 2, "class-metadata": kind}
+        for number, name in ((16, "a"), (17, "b"))
+    ]
+    dataset = formats.load_labels(manifest(tmp_path, *lines))
+    assert found(dataset) == {"images/a.png": "0", "images/b.png": "1"}
+    assert dataset.notes == ('"id" left aside in 2 lines: an image has one label here',)
+
+
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
