@@ -5,7 +5,8 @@
     {"source-ref": "a.jpg", "class": "0"}
 
 The class is the metadata's class-name, else the label itself. The label is the attribute whose metadata is of type
-image-classification, else the only one with metadata, else the only one. The others are left aside, with a note.
+image-classification, else the only one with metadata, else the only one (beside attributes of other types, as boxes,
+it then has to be called `class`). The others are left aside, with a note.
 """
 
 from __future__ import annotations
@@ -74,21 +75,24 @@ def _line(entry: dict[str, Any], where: str) -> _Line:
     name = metadata.get("class-name", str(value))
     if not isinstance(name, str) or not name.strip():
         raise Refusal(f'"class-name" is {shortened(repr(name))}, not a text ({where})', "write the name of the class")
-    aside = tuple(f'"{shortened(other)}"' for other in _bare(entry) if other != attribute)
-    return _Line(where, entry["source-ref"], str(value).strip(), name.strip(), aside)
+    aside = [f'"{shortened(other)}"' for other in _bare(entry) if other != attribute]
+    aside += [f'"{shortened(other)}", of type {shortened(kind)},' for other, kind in _foreign(entry).items()]
+    return _Line(where, entry["source-ref"], str(value).strip(), name.strip(), tuple(aside))
 
 
 def _attribute(entry: dict[str, Any], where: str) -> str:
     """The attribute that labels the image: of type image-classification, else alone with metadata, else alone."""
-    types = manifest.types(entry)
-    for name, kind in types.items():
-        if kind not in (KIND, manifest.SEGMENTATION):
-            raise Refusal(
-                f'"{name}" is of type {shortened(repr(kind))} ({where})', f"only groundtruth/{KIND} labels an image"
-            )
     bare = _bare(entry)
     described = [name for name in bare if isinstance(entry.get(f"{name}-metadata"), dict)]
-    labels = [name for name, kind in types.items() if kind == KIND] or described or bare
+    labels = [name for name, kind in manifest.types(entry).items() if kind == KIND] or described
+    foreign = _foreign(entry)
+    if not labels and foreign and bare != ["class"]:
+        name, kind = next(iter(foreign.items()))
+        raise Refusal(
+            f'the image has no label of type groundtruth/{KIND}: "{name}" is of type {shortened(repr(kind))} ({where})',
+            f'add a label with its metadata, of type groundtruth/{KIND}, or {{"class": "0"}}',
+        )
+    labels = labels or bare
     if len(labels) == 1:
         return labels[0]
     if labels:
@@ -97,6 +101,11 @@ def _attribute(entry: dict[str, Any], where: str) -> str:
             f'keep one of them, or add "{labels[0]}-metadata": {{"type": "groundtruth/{KIND}"}} to the one that counts',
         )
     raise Refusal(f"the image has no label ({where})", 'add {"class": "0"}, or an anomaly-label with its metadata')
+
+
+def _foreign(entry: dict[str, Any]) -> dict[str, str]:
+    """The attributes of a line that another type than a label or a mask has, and the type: boxes, verifications, …"""
+    return {name: kind for name, kind in manifest.types(entry).items() if kind not in (KIND, manifest.SEGMENTATION)}
 
 
 def _bare(entry: dict[str, Any]) -> list[str]:

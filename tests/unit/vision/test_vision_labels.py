@@ -193,6 +193,30 @@ def test_an_augmented_manifest_of_numbers(tmp_path):
     assert formats.load_labels(manifest(tmp_path, *lines)).classes == ("9", "10")
 
 
+BOXES = {"type": "groundtruth/object-detection", "class-map": {"0": "dog"}}
+VERIFIED = {"type": "groundtruth/label-verification", "class-name": "good"}
+
+
+def test_attributes_of_other_types_beside_the_label_are_left_aside(tmp_path):
+    boxes = {"bb": {"image_size": [], "annotations": []}, "bb-metadata": BOXES}
+    lines = [
+        lookout("a", 1, "anomaly", **boxes),
+        lookout("b", 0, "normal", **boxes, **{"check": 0, "check-metadata": VERIFIED}),
+    ]
+    dataset = formats.load_labels(manifest(tmp_path, *lines))
+    assert found(dataset) == {"images/a.png": "anomaly", "images/b.png": "normal"}
+    assert dataset.notes == (
+        '"bb", of type object-detection, left aside in 2 lines: an image has one label here',
+        '"check", of type label-verification, left aside in 1 lines: an image has one label here',
+    )
+
+
+def test_a_bare_class_beside_boxes_is_the_label(tmp_path):
+    boxes = {"bb": {"image_size": [], "annotations": []}, "bb-metadata": BOXES}
+    lines = [{"source-ref": f"images/{name}.png", "class": name, **boxes} for name in "ab"]
+    assert formats.load_labels(manifest(tmp_path, *lines)).classes == ("a", "b")
+
+
 @pytest.mark.parametrize("kind", [{"type": "groundtruth/image-classification"}, {"confidence": 1}])
 def test_the_attribute_with_metadata_is_the_label_and_other_fields_are_left_aside(tmp_path, kind):
     lines = [
@@ -217,7 +241,16 @@ def test_the_attribute_with_metadata_is_the_label_and_other_fields_are_left_asid
         ({"source-ref": "images/z.png", "class": 1}, "no image images/z.png"),
         ({"class": 1}, 'no "source-ref"'),
         (lookout("b", 1, ""), '"class-name" is'),
-        ({"source-ref": "images/b.png", "x-metadata": {"type": "groundtruth/object-detection"}}, "object-detection"),
+        ({"source-ref": "images/b.png", "x-metadata": BOXES}, "object-detection"),
+        ({"source-ref": "images/b.png", "id": 17, "x": {}, "x-metadata": BOXES}, "\"x\" is of type 'object-detection'"),
+        (
+            {
+                "source-ref": "images/b.png",
+                "x": [0],
+                "x-metadata": {"type": "groundtruth/image-classification-multilabel"},
+            },
+            "'image-classification-multilabel'",
+        ),
         ({"source-ref": "images/b.png", "x-metadata": {"type": "groundtruth/image-classification"}}, 'without "x"'),
     ],
 )
