@@ -53,7 +53,10 @@ def load(file: Path, folder: Folder) -> Dataset:
     reading = _Reading(folder, Resolver(file, folder), classes)
     samples = [_sample(line, reading) for line in lines]
     conflicts = [line.conflict for line in lines if line.conflict]
-    return build(classes, samples, [*conflicts, *_notes(reading)], folder.label, shown)
+    notes = [*conflicts, *_notes(reading)]
+    if verified := sum(line.verified for line in lines):
+        notes.append(f"{verified} verifications of labels left aside")
+    return build(classes, samples, notes, folder.label, shown)
 
 
 def _require_masks(shown: str, lines: Sequence[Line]) -> None:

@@ -15,6 +15,7 @@ from vision.formats.resolve import Resolver
 
 LEVELS = 3  # how many folders above a manifest its references are looked for
 CLASSIFICATION, SEGMENTATION = "image-classification", "semantic-segmentation"
+VERIFICATION = "label-verification"  # what a worker thought of a label, beside it
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Line:
     conflict: str  # how the class name and the label disagree, "" where they do not
     mask: str | None  # reference
     colors: dict[tuple[int, int, int], str]  # colour in the mask -> class name; the background's class is ""
+    verified: bool = False  # a label-verification stands beside them, and is left aside
 
 
 def read(manifest: Path, shown: str = "") -> Iterator[Line]:
@@ -109,11 +111,13 @@ def _line(entry: dict[str, Any], where: str) -> Line:
     kinds = _attributes(entry, where)
     label, mask = kinds.get(CLASSIFICATION), kinds.get(SEGMENTATION)
     anomalous, conflict = _anomalous(entry, label, where) if label else (None, "")
+    verified = VERIFICATION in types(entry).values()
     if not mask:
-        return Line(where, entry["source-ref"], anomalous, conflict, None, {})
+        return Line(where, entry["source-ref"], anomalous, conflict, None, {}, verified)
     if not isinstance(entry.get(mask), str):
         raise Refusal(f'"{mask}-metadata" describes a mask, but there is no "{mask}" ({where})', "add the mask's path")
-    return Line(where, entry["source-ref"], anomalous, conflict, entry[mask], _colors(entry[f"{mask}-metadata"], where))
+    colors = _colors(entry[f"{mask}-metadata"], where)
+    return Line(where, entry["source-ref"], anomalous, conflict, entry[mask], colors, verified)
 
 
 def _attributes(entry: dict[str, Any], where: str) -> dict[str, str]:
@@ -121,6 +125,8 @@ def _attributes(entry: dict[str, Any], where: str) -> dict[str, str]:
     kinds: dict[str, str] = {}
     refuse_bare_boxes(entry, where)
     for name, kind in types(entry).items():
+        if kind == VERIFICATION:
+            continue
         if kind not in (CLASSIFICATION, SEGMENTATION):
             raise Refusal(
                 f'"{name}-metadata" is of type {shortened(repr(entry[f"{name}-metadata"]["type"]))} ({where})',

@@ -164,6 +164,14 @@ def test_the_class_name_counts_where_the_label_contradicts_it(channel):
     )
 
 
+def test_a_verification_beside_a_mask_is_left_aside(channel):
+    verified = {"check": 0, "check-metadata": {"class-name": "good", "type": "groundtruth/label-verification"}}
+    channel.line(channel.image("a.jpg"), True, channel.mask("a.png", cracked(2, 2, 12, 12)), **verified)
+    data = channel.load()
+    assert len(data.samples[0].instances) == 1
+    assert data.notes == ("1 verifications of labels left aside",)
+
+
 @pytest.mark.parametrize("orientation", [3, 6, 8])
 def test_the_orientation_of_an_image_turns_its_mask_alike(channel, orientation):
     exif = Image.Exif()
