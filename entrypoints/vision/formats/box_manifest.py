@@ -37,7 +37,9 @@ def holds_boxes(file: Path) -> bool:
 def load(file: Path, folder: Folder) -> Dataset:
     """The data set of a manifest whose references lie in `folder`; Refusal that names the line for a fault in it."""
     shown, resolver, names = folder.show(file), Resolver(file, folder), dict[int, str]()
-    lines = [(entry, _attribute(entry, where), where) for entry, where in manifest.entries(file, shown)]
+    every = list(manifest.entries(file, shown))
+    lines = [(entry, _attribute(entry, where), where) for entry, where in every if not manifest.failed(entry, KIND)]
+    failed = manifest.failure_notes(len(every) - len(lines), len(every), shown)
     for entry, name, where in lines:
         found = entry[f"{name}-metadata"].get("class-map")
         if not isinstance(found, dict):
@@ -55,7 +57,7 @@ def load(file: Path, folder: Folder) -> Dataset:
         "references found by the end of their path only": len(resolver.by_suffix),
     }
     notes = [f"{count} {text}" for text, count in said.items() if count]
-    return build([names[key] for key in sorted(names)], samples, notes, folder.label, shown)
+    return build([names[key] for key in sorted(names)], samples, [*notes, *failed], folder.label, shown)
 
 
 def _attribute(entry: dict[str, Any], where: str) -> str:

@@ -42,7 +42,8 @@ def load(file: Path, folder: Folder) -> Dataset:
     entries = list(manifest.entries(file, shown))
     if not entries:
         raise Refusal(f"manifest {shown} is empty", "write one JSON object a line")
-    lines = [_line(entry, where) for entry, where in entries]
+    lines = [_line(entry, where) for entry, where in entries if not manifest.failed(entry, KIND)]
+    failed = manifest.failure_notes(len(entries) - len(lines), len(entries), shown)
     classes, resolver = _classes(lines), Resolver(file, folder)
     samples = []
     for line in lines:
@@ -50,7 +51,7 @@ def load(file: Path, folder: Folder) -> Dataset:
         width, height = images.image_size(image, folder.show(image))
         samples.append(Sample(image, folder.name(image), width, height, (), line.where, label=classes.index(line.name)))
     masks = sum(any(key.endswith("-ref") and key != "source-ref" for key in entry) for entry, _ in entries)
-    notes = _conflicts(lines)
+    notes = _conflicts(lines) + failed
     notes += [f"{masks} masks left aside: an image has one label here"] if masks else []
     aside = Counter(what for line in lines for what in line.aside)
     notes += [f"{what} left aside in {count} lines: an image has one label here" for what, count in aside.items()]

@@ -45,15 +45,17 @@ class _Reading:
 def load(file: Path, folder: Folder) -> Dataset:
     """The data set of a manifest whose references lie in `folder`; Refusal that names the line for a fault in it."""
     shown = folder.show(file)
-    lines = list(manifest.read(file, shown))
-    if not lines:
+    every = list(manifest.read(file, shown))
+    if not every:
         raise Refusal(f"manifest {shown} is empty", "write one JSON object a line")
+    lines = [line for line in every if not line.failed]
+    failed = manifest.failure_notes(len(every) - len(lines), len(every), shown)
     _require_masks(shown, lines)
     classes = sorted({name for line in lines for name in line.colors.values() if name})
     reading = _Reading(folder, Resolver(file, folder), classes)
     samples = [_sample(line, reading) for line in lines]
     conflicts = [line.conflict for line in lines if line.conflict]
-    notes = [*conflicts, *_notes(reading)]
+    notes = [*conflicts, *_notes(reading), *failed]
     if verified := sum(line.verified for line in lines):
         notes.append(f"{verified} verifications of labels left aside")
     return build(classes, samples, notes, folder.label, shown)

@@ -29,6 +29,7 @@ class Line:
     mask: str | None  # reference
     colors: dict[tuple[int, int, int], str]  # colour in the mask -> class name; the background's class is ""
     verified: bool = False  # a label-verification stands beside them, and is left aside
+    failed: bool = False  # Ground Truth could not make its label or its mask, and there is no mask
 
 
 def read(manifest: Path, shown: str = "") -> Iterator[Line]:
@@ -56,12 +57,40 @@ def entries(manifest: Path, shown: str) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def types(entry: dict[str, Any]) -> dict[str, str]:
-    """What each attribute of a line that has a type holds, `{"bounding-box": "object-detection"}`, by its metadata."""
+    """What each attribute of a line that has a type holds, `{"bounding-box": "object-detection"}`, by its metadata.
+
+    Those that Ground Truth could not label are left out.
+    """
+    missing = failures(entry)
     return {
-        key.removesuffix("-metadata"): str(metadata["type"]).rpartition("/")[2]
-        for key, metadata in entry.items()
-        if key.endswith("-metadata") and isinstance(metadata, dict) and "type" in metadata
+        name: _type(metadata)
+        for name, metadata in _described(entry).items()
+        if "type" in metadata and name not in missing
     }
+
+
+def failures(entry: dict[str, Any]) -> dict[str, str]:
+    """The attributes of a line that Ground Truth could not label, as their metadata says: their types, "" for none."""
+    return {
+        name: _type(metadata)
+        for name, metadata in _described(entry).items()
+        if "failure-reason" in metadata and entry.get(name) is None
+    }
+
+
+def failed(entry: dict[str, Any], kind: str) -> bool:
+    """Whether Ground Truth could not make what a line should hold of a type."""
+    return not {"", kind}.isdisjoint(failures(entry).values()) and kind not in types(entry).values()
+
+
+def failure_notes(count: int, lines: int, shown: str) -> list[str]:
+    """What is said of the lines that Ground Truth could not label; Refusal where these are all."""
+    if count and count == lines:
+        raise Refusal(
+            f"Ground Truth could label none of the {lines} images of {shown}",
+            'look at the "failure-reason" of its lines, and label the images again',
+        )
+    return [f"{count} images that Ground Truth could not label (failure-reason) left aside"] if count else []
 
 
 def bare_boxes(entry: dict[str, Any]) -> str:
@@ -89,7 +118,7 @@ def common_root(manifest: Path) -> Path:
 
 
 def _gather(manifest: Path) -> tuple[Path, list[Path]]:
-    lines = list(read(manifest))
+    lines = [line for line in read(manifest) if not line.failed]
     manifest = manifest.absolute()
     wanted = [(line.image, line.where, "image") for line in lines]
     wanted += [(line.mask, line.where, "mask") for line in lines if line.mask]
@@ -113,7 +142,7 @@ def _line(entry: dict[str, Any], where: str) -> Line:
     anomalous, conflict = _anomalous(entry, label, where) if label else (None, "")
     verified = VERIFICATION in types(entry).values()
     if not mask:
-        return Line(where, entry["source-ref"], anomalous, conflict, None, {}, verified)
+        return Line(where, entry["source-ref"], anomalous, conflict, None, {}, verified, bool(failures(entry)))
     if not isinstance(entry.get(mask), str):
         raise Refusal(f'"{mask}-metadata" describes a mask, but there is no "{mask}" ({where})', "add the mask's path")
     colors = _colors(entry[f"{mask}-metadata"], where)
@@ -124,8 +153,9 @@ def _attributes(entry: dict[str, Any], where: str) -> dict[str, str]:
     """Attribute name by kind, from the `type` of each `<name>-metadata`."""
     kinds: dict[str, str] = {}
     refuse_bare_boxes(entry, where)
-    for name, kind in types(entry).items():
-        if kind == VERIFICATION:
+    missing = failures(entry)
+    for name, kind in {**types(entry), **missing}.items():
+        if kind == VERIFICATION or (name in missing and kind in (CLASSIFICATION, SEGMENTATION, "")):
             continue
         if kind not in (CLASSIFICATION, SEGMENTATION):
             raise Refusal(
@@ -174,6 +204,20 @@ def _colors(metadata: dict[str, Any], where: str) -> dict[tuple[int, int, int], 
                 f"colour #{digits.upper()} stands for two classes ({where})", "give each class its own colour"
             )
     return colors
+
+
+def _described(entry: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The metadata of a line by the attribute that they describe."""
+    return {
+        key.removesuffix("-metadata"): metadata
+        for key, metadata in entry.items()
+        if key.endswith("-metadata") and isinstance(metadata, dict)
+    }
+
+
+def _type(metadata: dict[str, Any]) -> str:
+    """The type that metadata give without its prefix, `object-detection`; "" where they give none."""
+    return str(metadata.get("type", "")).rpartition("/")[2]
 
 
 def _are_boxes(value: object) -> bool:

@@ -88,6 +88,15 @@ def test_an_augmented_manifest_is_known_by_what_its_json_says(tmp_path):
     assert refusal(tmp_path) == "no attribute is of type groundtruth/object-detection (train/x.manifest:1)"
 
 
+@pytest.mark.parametrize("kind", [{}, {"type": "groundtruth/object-detection"}])
+def test_images_that_ground_truth_could_not_draw_boxes_on_are_left_aside(tmp_path, kind):
+    failed = json.dumps({"source-ref": "s3://b/gone.jpg", "boxes-metadata": kind | {"failure-reason": "ClientError"}})
+    (pictures(tmp_path) / "x.manifest").write_text(f"{failed}\n{line('a', BOX)}{failed}\n")
+    data = formats.load(tmp_path)
+    assert found(data) == [EXPECTED]
+    assert "2 images that Ground Truth could not label (failure-reason) left aside" in data.notes
+
+
 def test_boxes_without_metadata_are_refused(tmp_path):
     bare = json.loads(line("a", BOX))
     del bare["boxes-metadata"]

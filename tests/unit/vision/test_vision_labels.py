@@ -211,6 +211,18 @@ def test_attributes_of_other_types_beside_the_label_are_left_aside(tmp_path):
     )
 
 
+@pytest.mark.parametrize("kind", [{}, {"type": "groundtruth/image-classification"}])
+def test_images_that_ground_truth_could_not_label_are_left_aside(tmp_path, kind):
+    failed = {"source-ref": "images/gone.png", "id": 3, "defect-metadata": kind | {"failure-reason": "ClientError"}}
+    boxes = {"bb-metadata": {"failure-reason": "ClientError"}}  # which the label does not need
+    dataset = formats.load_labels(
+        manifest(tmp_path, failed, lookout("a", 1, "anomaly", **boxes), lookout("b", 0, "ok"))
+    )
+    assert found(dataset) == {"images/a.png": "anomaly", "images/b.png": "ok"}
+    assert dataset.notes == ("1 images that Ground Truth could not label (failure-reason) left aside",)
+    assert "could label none of the 1 images" in refusal(manifest(tmp_path, failed))
+
+
 def test_a_bare_class_beside_boxes_is_the_label(tmp_path):
     boxes = {"bb": {"image_size": [], "annotations": []}, "bb-metadata": BOXES}
     lines = [{"source-ref": f"images/{name}.png", "class": name, **boxes} for name in "ab"]

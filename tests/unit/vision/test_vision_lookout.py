@@ -172,6 +172,19 @@ def test_a_verification_beside_a_mask_is_left_aside(channel):
     assert data.notes == ("1 verifications of labels left aside",)
 
 
+def test_images_that_ground_truth_could_not_mask_are_left_aside(channel):
+    for metadata in ({"failure-reason": "x"}, {"failure-reason": "x", "type": "groundtruth/semantic-segmentation"}):
+        channel.line("training-images/gone.jpg", False, **{"anomaly-mask-ref-metadata": metadata})
+    channel.line(channel.image("a.jpg"), True, channel.mask("a.png", cracked(2, 2, 12, 12)))
+    data = channel.load()
+    assert len(data.samples) == 1
+    assert data.notes == ("2 images that Ground Truth could not label (failure-reason) left aside",)
+    channel.lines.append(
+        '{"source-ref": "a.jpg", "bb-metadata": {"failure-reason": "x", "type": "g/object-detection"}}'
+    )
+    refused(channel, "object-detection.*template.manifest:4")
+
+
 @pytest.mark.parametrize("orientation", [3, 6, 8])
 def test_the_orientation_of_an_image_turns_its_mask_alike(channel, orientation):
     exif = Image.Exif()
