@@ -179,7 +179,12 @@ def _pair(entry: Any, where: str) -> Row:
 
 
 def _id(entry: Any, where: str) -> int:
-    stem = PurePosixPath(entry).stem if isinstance(entry, str) else ""
+    if not isinstance(entry, str):
+        raise Refusal(
+            f'{shortened(repr(entry))} names no image: entries are texts such as "data/metadata/00001.json" ({where})',
+            'write {"1": ["00001.jpg", …]}; a list of numbers is [[index from 0, count], …]',
+        )
+    stem = PurePosixPath(entry).stem
     if not stem.isdecimal():
         raise Refusal(f"{shortened(repr(entry))} names no image by its number ({where})", HINT)
     return int(stem)

@@ -175,6 +175,11 @@ def test_folders_named_by_the_count(tmp_path):
         ),
         ({"1": ["data/metadata/00007.json", "x.json"]}, '(train/file_list.json, "1"[1])'),
         ({"1": ["00007.jpg"], "some": ["00042.jpg"]}, "'some' is no count"),
+        (
+            {"1": ["00007.jpg", 2]},
+            '2 names no image: entries are texts such as "data/metadata/00001.json" (train/file_list.json, "1"[1])',
+        ),
+        ({"1": ["shelf.jpg"]}, "'shelf.jpg' names no image by its number (train/file_list.json, \"1\"[0])"),
         ([[6, 1], [41]], "[41] is no index with its count (train/file_list.json, [1])"),
         ({"1": ["00007.jpg", "00007.json"]}, "annotated twice"),
     ],
