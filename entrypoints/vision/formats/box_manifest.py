@@ -63,7 +63,7 @@ def load(file: Path, folder: Folder) -> Dataset:
 def _attribute(entry: dict[str, Any], where: str) -> str:
     """The name of the attribute that holds the boxes of a line."""
     manifest.refuse_bare_boxes(entry, where)
-    found = [name for name, kind in manifest.types(entry).items() if kind == KIND]
+    found = manifest.adjusted(entry, [name for name, kind in manifest.types(entry).items() if kind == KIND])
     if len(found) != 1:
         many = f"both {' and '.join(map(repr, found))} are" if found else "no attribute is"
         raise Refusal(f"{many} of type groundtruth/{KIND} ({where})", "give each line one attribute with boxes")

@@ -76,8 +76,9 @@ def _line(entry: dict[str, Any], where: str) -> _Line:
     name = metadata.get("class-name", str(value))
     if not isinstance(name, str) or not name.strip():
         raise Refusal(f'"class-name" is {shortened(repr(name))}, not a text ({where})', "write the name of the class")
-    aside = [f'"{shortened(other)}"' for other in _bare(entry) if other != attribute]
-    aside += [f'"{shortened(other)}", of type {shortened(kind)},' for other, kind in _foreign(entry).items()]
+    aside = [f'"{shortened(bare)}"' for bare in _bare(entry) if bare != attribute]
+    others = {name: kind for name, kind in manifest.types(entry).items() if kind != manifest.SEGMENTATION}
+    aside += [f'"{shortened(name)}", of type {shortened(kind)},' for name, kind in others.items() if name != attribute]
     return _Line(where, entry["source-ref"], str(value).strip(), name.strip(), tuple(aside))
 
 
@@ -85,7 +86,8 @@ def _attribute(entry: dict[str, Any], where: str) -> str:
     """The attribute that labels the image: of type image-classification, else alone with metadata, else alone."""
     bare = _bare(entry)
     described = [name for name in bare if isinstance(entry.get(f"{name}-metadata"), dict)]
-    labels = [name for name, kind in manifest.types(entry).items() if kind == KIND] or described
+    typed = [name for name, kind in manifest.types(entry).items() if kind == KIND]
+    labels = manifest.adjusted(entry, typed) or described
     foreign = _foreign(entry)
     if not labels and foreign and bare != ["class"]:
         name, kind = next(iter(foreign.items()))
@@ -97,9 +99,10 @@ def _attribute(entry: dict[str, Any], where: str) -> str:
     if len(labels) == 1:
         return labels[0]
     if labels:
+        more = f', or add "{labels[0]}-metadata": {{"type": "groundtruth/{KIND}"}} to the one that counts'
         raise Refusal(
             f"more than one label: {', '.join(map(repr, labels))} ({where})",
-            f'keep one of them, or add "{labels[0]}-metadata": {{"type": "groundtruth/{KIND}"}} to the one that counts',
+            "keep one of them" + ("" if typed else more),
         )
     raise Refusal(f"the image has no label ({where})", 'add {"class": "0"}, or an anomaly-label with its metadata')
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,16 @@ def types(entry: dict[str, Any]) -> dict[str, str]:
         for name, metadata in _described(entry).items()
         if "type" in metadata and name not in missing
     }
+
+
+def adjusted(entry: dict[str, Any], names: Sequence[str]) -> list[str]:
+    """Of several attributes of one type the one that an adjustment job of Ground Truth wrote, else all of them.
+
+    Its metadata alone says "adjustment-status", of an image whose label was left as it is too.
+    """
+    described = _described(entry)
+    last = [name for name in names if described[name].get("adjustment-status") in ("adjusted", "unadjusted")]
+    return last if len(last) == 1 else list(names)
 
 
 def failures(entry: dict[str, Any]) -> dict[str, str]:
@@ -151,20 +161,20 @@ def _line(entry: dict[str, Any], where: str) -> Line:
 
 def _attributes(entry: dict[str, Any], where: str) -> dict[str, str]:
     """Attribute name by kind, from the `type` of each `<name>-metadata`."""
-    kinds: dict[str, str] = {}
     refuse_bare_boxes(entry, where)
-    missing = failures(entry)
-    for name, kind in {**types(entry), **missing}.items():
-        if kind == VERIFICATION or (name in missing and kind in (CLASSIFICATION, SEGMENTATION, "")):
-            continue
-        if kind not in (CLASSIFICATION, SEGMENTATION):
+    missing, found = failures(entry), types(entry)
+    for name, kind in {**found, **missing}.items():
+        if kind not in (CLASSIFICATION, SEGMENTATION, VERIFICATION) and (kind or name not in missing):
             raise Refusal(
                 f'"{name}-metadata" is of type {shortened(repr(entry[f"{name}-metadata"]["type"]))} ({where})',
                 f"types that are read: groundtruth/{CLASSIFICATION}, groundtruth/{SEGMENTATION}",
             )
-        if kind in kinds:
-            raise Refusal(f'both "{kinds[kind]}" and "{name}" are of type {kind} ({where})', "keep one of them")
-        kinds[kind] = name
+    kinds: dict[str, str] = {}
+    for kind in (CLASSIFICATION, SEGMENTATION):
+        names = adjusted(entry, [name for name in found if found[name] == kind])
+        if len(names) > 1:
+            raise Refusal(f'both "{names[0]}" and "{names[1]}" are of type {kind} ({where})', "keep one of them")
+        kinds.update((kind, name) for name in names)
     if (orphan := "anomaly-mask-ref") in entry and SEGMENTATION not in kinds:
         raise Refusal(f'"{orphan}" lacks its "{orphan}-metadata" ({where})', "add it, with type and internal-color-map")
     return kinds

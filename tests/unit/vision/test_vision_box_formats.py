@@ -97,6 +97,16 @@ def test_images_that_ground_truth_could_not_draw_boxes_on_are_left_aside(tmp_pat
     assert "2 images that Ground Truth could not label (failure-reason) left aside" in data.notes
 
 
+def test_the_boxes_that_an_adjustment_job_drew_count(tmp_path):
+    before, after = json.loads(line("a")), json.loads(line("a", BOX, **{"adjustment-status": "adjusted"}))
+    both = before | {"again": after["boxes"], "again-metadata": after["boxes-metadata"]}
+    (pictures(tmp_path) / "x.manifest").write_text(json.dumps(both))
+    assert found(formats.load(tmp_path)) == [EXPECTED]
+    del both["again-metadata"]["adjustment-status"]
+    (tmp_path / "x.manifest").write_text(json.dumps(both))
+    assert refusal(tmp_path).startswith("both 'boxes' and 'again' are of type")
+
+
 def test_boxes_without_metadata_are_refused(tmp_path):
     bare = json.loads(line("a", BOX))
     del bare["boxes-metadata"]

@@ -211,6 +211,26 @@ def test_attributes_of_other_types_beside_the_label_are_left_aside(tmp_path):
     )
 
 
+def corrected(label: int, name: str, status: str) -> dict[str, object]:
+    """What an adjustment job of Ground Truth adds to a line."""
+    metadata = {"class-name": name, "type": "groundtruth/image-classification", "adjustment-status": status}
+    return {"again": label, "again-metadata": metadata}
+
+
+def test_the_label_that_an_adjustment_job_wrote_counts(tmp_path):
+    lines = [
+        lookout("a", 1, "anomaly", **corrected(0, "normal", "adjusted")),
+        lookout("b", 1, "anomaly", **corrected(1, "anomaly", "unadjusted")),
+    ]
+    dataset = formats.load_labels(manifest(tmp_path, *lines))
+    assert found(dataset) == {"images/a.png": "normal", "images/b.png": "anomaly"}
+    assert dataset.notes == (
+        '"defect", of type image-classification, left aside in 2 lines: an image has one label here',
+    )
+    untold = lookout("a", 1, "anomaly", **corrected(0, "normal", ""))
+    assert "more than one label: 'defect', 'again'" in refusal(manifest(tmp_path, untold))
+
+
 @pytest.mark.parametrize("kind", [{}, {"type": "groundtruth/image-classification"}])
 def test_images_that_ground_truth_could_not_label_are_left_aside(tmp_path, kind):
     failed = {"source-ref": "images/gone.png", "id": 3, "defect-metadata": kind | {"failure-reason": "ClientError"}}

@@ -172,6 +172,18 @@ def test_a_verification_beside_a_mask_is_left_aside(channel):
     assert data.notes == ("1 verifications of labels left aside",)
 
 
+@pytest.mark.parametrize("status", ["adjusted", "unadjusted"])
+def test_the_mask_that_an_adjustment_job_wrote_counts(channel, status):
+    again = {"internal-color-map": CRACKED, "type": "groundtruth/semantic-segmentation", "adjustment-status": status}
+    changes = {"again-ref": channel.mask("b.png", cracked(20, 2, 40, 12)), "again-ref-metadata": again}
+    channel.line(channel.image("a.jpg"), True, channel.mask("a.png", cracked(2, 2, 12, 12)), **changes)
+    assert [instance.box for instance in channel.load().samples[0].instances] == [(20, 2, 40, 12)]
+    del again["adjustment-status"]
+    channel.lines.clear()
+    channel.line("training-images/a.jpg", True, "mask-images/a.png", **changes)
+    refused(channel, 'both "anomaly-mask-ref" and "again-ref" are of type semantic-segmentation')
+
+
 def test_images_that_ground_truth_could_not_mask_are_left_aside(channel):
     for metadata in ({"failure-reason": "x"}, {"failure-reason": "x", "type": "groundtruth/semantic-segmentation"}):
         channel.line("training-images/gone.jpg", False, **{"anomaly-mask-ref-metadata": metadata})
