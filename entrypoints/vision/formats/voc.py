@@ -17,8 +17,7 @@ from optml.errors import Refusal
 from vision import documents, images
 from vision.documents import Element
 from vision.folder import Folder, shortened, visible
-from vision.formats import corners, parts
-from vision.formats.parts import PARTS
+from vision.formats import corners, parts, voc_lists
 from vision.formats.resolve import Resolver
 from vision.record import Dataset, Instance, Sample, build
 
@@ -33,7 +32,7 @@ class _Reading:
 
     folder: Folder
     by_stem: dict[str, list[Path]]
-    listed: dict[str, str]  # split by the name of the image, without suffix
+    lists: voc_lists.Lists
     notes: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
@@ -49,7 +48,7 @@ def load(folder: Folder) -> Dataset:
     by_stem: dict[str, list[Path]] = defaultdict(list)
     for path in pictures:
         by_stem[path.stem].append(path)
-    reading = _Reading(folder, by_stem, _listed(folder))
+    reading = _Reading(folder, by_stem, voc_lists.read(folder, by_stem))
     read = [(path, documents.from_xml(path, folder.show(path), "write the file anew")) for path in found]
     names = sorted({_name(thing, folder.show(path)) for path, root in read for thing in root.all("object")})
     samples = _parted([_sample(path, root, names, reading) for path, root in read], reading)
@@ -68,24 +67,6 @@ def _is_annotation(path: Path) -> bool:
     except OSError:
         return False  # a link that leads nowhere
     return b"<annotation" in start or not re.search(rb"<\0?[A-Za-z]", start)
-
-
-def _listed(folder: Folder) -> dict[str, str]:
-    """The split of each image that ImageSets/Main/train.txt, val.txt or test.txt lists."""
-    listed: dict[str, str] = {}
-    for path in visible(folder.root):
-        if path.suffix != ".txt" or path.parent.name != "Main" or path.parent.parent.name != "ImageSets":
-            continue
-        if path.stem not in PARTS:
-            continue  # trainval, and lists of one class
-        for number, line in enumerate(documents.read_text(path, folder.show(path), "save it as UTF-8").split("\n"), 1):
-            name, part = line.strip(), PARTS[path.stem]
-            if name and listed.setdefault(name, part) != part:
-                raise Refusal(
-                    f"{name} is in the {listed[name]} and the {part} part ({folder.show(path)}:{number})",
-                    "keep it in one of them",
-                )
-    return listed
 
 
 def _sample(path: Path, root: Element, names: list[str], reading: _Reading) -> Sample:
@@ -107,11 +88,16 @@ def _sample(path: Path, root: Element, names: list[str], reading: _Reading) -> S
 
 def _parted(samples: list[Sample], reading: _Reading) -> list[Sample]:
     """The samples with the part that a list, or else a folder, puts each into."""
-    folders = parts.of([sample.name for sample in samples])
-    return [
-        replace(sample, split=reading.listed.get(sample.image.stem, part))
+    lists, folders = reading.lists, parts.of([sample.name for sample in samples])
+    parted = [
+        replace(sample, split=lists.parts.get(sample.image.stem, part))
         for sample, part in zip(samples, folders, strict=True)
     ]
+    if lists.unknown:
+        reading.notes["names in lists of ImageSets/Main that no image has"] = len(lists.unknown)
+    if lists.parts and (left := sum(not sample.split for sample in parted)):
+        reading.notes["images that no list of ImageSets/Main names"] = left
+    return parted
 
 
 def _image(path: Path, root: Element, reading: _Reading) -> Path:

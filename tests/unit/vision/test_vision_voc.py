@@ -113,6 +113,51 @@ def test_the_parts_that_the_data_set_names_are_its_split(tmp_path, how):
     assert len(train.samples) == len(validation.samples) == 1
 
 
+def listed(folder: Path, *stems: str, **lists: str) -> Path:
+    """Images of these names, annotated, and lists of them in ImageSets/Main."""
+    for stem in stems:
+        annotate(folder, stem, thing(1, 1, 9, 9))
+    (folder / "ImageSets/Main").mkdir(parents=True)
+    for name, content in lists.items():
+        (folder / f"ImageSets/Main/{name}.txt").write_text(content)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "third"),
+    [
+        ("a\n", "b.1\nc d\n", "c d"),
+        ("a.jpg\n", "b.1.JPG\nc d.jpg\n", "c d"),
+        ("a  1\r\n", "b.1 -1\r\nc 1\r\n", "c"),
+        ("a.jpg 1", "b.1.png 1\nc.jpg\t1", "c"),
+    ],
+)
+def test_a_list_names_images_with_or_without_suffix_by_its_first_word(tmp_path, train, val, third):
+    data = formats.load(listed(tmp_path, "a", "b.1", "c d", "c", train=train, val=val, trainval="z\n"))
+    split = {Path(sample.name).stem: sample.split for sample in data.samples}
+    assert split == {"c d": "", "c": ""} | {"a": "train", "b.1": "validation", third: "validation"}
+    assert data.notes == ("1 images that no list of ImageSets/Main names",)
+
+
+def test_names_of_no_image_and_images_that_no_list_names_are_told(tmp_path):
+    data = formats.load(listed(tmp_path, *"abcd", train="a\nx\ny.jpg\n", val="b\nx1 1\n", test=""))
+    assert data.notes == (
+        "3 names in lists of ImageSets/Main that no image has",
+        "2 images that no list of ImageSets/Main names",
+    )
+
+
+@pytest.mark.parametrize(
+    ("lists", "said"),
+    [
+        ({"val": "\n0001\n0002 1\n"}, "no line names an image, 0001 for instance (train/ImageSets/Main/val.txt:2)"),
+        ({"val": "b\na.jpg\n"}, "a is in the train and the validation part (train/ImageSets/Main/val.txt:2)"),
+    ],
+)
+def test_lists_that_cannot_be_a_split_are_refused(tmp_path, lists, said):
+    assert refusal(listed(tmp_path, "a", "b", train="a\n", **lists)) == said
+
+
 @pytest.mark.parametrize(
     ("made", "said"),
     [
