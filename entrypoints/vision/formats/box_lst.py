@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from optml.errors import Refusal
@@ -37,15 +38,14 @@ def load(file: Path, folder: Folder) -> Dataset:
         sample, clipped = packed.labelled(bare, found, ids)
         samples.append(sample)
         cut += clipped
-    said = {"boxes clipped to their image": cut, "images found by the end of their path only": len(resolver.by_suffix)}
+    said = packed.notes(samples, cut) | {"images found by the end of their path only": len(resolver.by_suffix)}
     notes = [f"{count} {text}" for text, count in said.items() if count]
     return build([str(label) for label in ids], samples, notes, folder.label, shown)
 
 
-def line(index: int, sample: Sample) -> str:
-    """The line of a sample, without its end: its objects, or its label where the data set gives one to an image."""
-    numbers = packed.row(sample) if sample.label is None else [sample.label]
-    return "\t".join([str(index), *(f"{number:.9g}" for number in numbers), sample.name])
+def line(index: int, numbers: Sequence[float], name: str) -> str:
+    """The line of an image, without its end; its label, or the numbers that say what objects it has."""
+    return "\t".join([str(index), *(f"{number:.9g}" for number in numbers), name])
 
 
 def _row(text: str, where: str) -> tuple[list[packed.Found], tuple[float, float] | None, str]:

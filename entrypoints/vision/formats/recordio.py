@@ -63,7 +63,7 @@ def load_boxes(file: Path, folder: Folder) -> Dataset:
     for index, found in enumerate(rows):
         samples[index], clipped = packed.labelled(samples[index], found, ids)
         cut += clipped
-    notes = [f"{cut} boxes clipped to their image"] if cut else []
+    notes = [f"{count} {text}" for text, count in packed.notes(samples, cut).items() if count]
     return build([str(label) for label in ids], samples, notes, folder.label, shown)
 
 
@@ -84,12 +84,12 @@ def load_labels(file: Path, folder: Folder) -> Dataset:
 
 def save(file: Path, dataset: Dataset) -> None:
     """Write a data set as `file` (.rec), with the .idx and .lst that im2rec leaves beside it. Images go in whole."""
-    lines, offsets = [], []
+    lines, offsets, width = [], [], packed.object_width(dataset.samples)
     with file.open("wb") as stream:
         for index, sample in enumerate(dataset.samples):
             offsets.append(f"{index}\t{stream.tell()}\n")
-            lines.append(box_lst.line(index, sample) + "\n")
-            label = [sample.label] if sample.label is not None else packed.row(sample)
+            label = [sample.label] if sample.label is not None else packed.row(sample, width)
+            lines.append(box_lst.line(index, label, sample.name) + "\n")
             write(stream.write, pack(label, index, sample.image.read_bytes()))
     file.with_suffix(".idx").write_text("".join(offsets), encoding="utf-8")
     file.with_suffix(".lst").write_text("".join(lines), encoding="utf-8")

@@ -23,14 +23,18 @@ def encoded(side: int = 40, form: str = "JPEG") -> bytes:
     return stream.getvalue()
 
 
-def dataset(folder: Path, *, boxes: bool) -> Dataset:
+def dataset(folder: Path, *, boxes: bool, difficult: int = -1) -> Dataset:
+    """Three images, with objects or a label each; those objects are difficult that are of this class."""
     samples = []
     for index, side in enumerate((40, 50, 60)):
         path = folder / f"images/{index}.jpg"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(encoded(side))
         size = (side, 2 * side)
-        objects = [Instance(c, (3.0 + c, 4.0, 20.0, 2.0 * side / 3), size) for c in range(index)] if boxes else []
+        objects = [
+            Instance(c, (3.0 + c, 4.0, 20.0, 2.0 * side / 3), size, difficult=c == difficult)
+            for c in range(index if boxes else 0)
+        ]
         label = None if boxes else index % 2
         samples.append(Sample(path, f"images/{index}.jpg", 2 * side, side, tuple(objects), "", label=label))
     return build(["0", "1"], samples)
@@ -39,7 +43,7 @@ def dataset(folder: Path, *, boxes: bool) -> Dataset:
 def content(data: Dataset) -> list[object]:
     return [
         [s.width, s.height, s.label, s.image.read_bytes()]
-        + [[i.class_id, *(round(value, 3) for value in i.box)] for i in s.instances]
+        + [[i.class_id, *(round(value, 3) for value in i.box), i.difficult] for i in s.instances]
         for s in data.samples
     ]
 
@@ -55,12 +59,12 @@ def refusal(folder: Path, read=formats.load) -> str:
     return caught.value.message
 
 
-@pytest.mark.parametrize("boxes", [True, False])
-def test_what_is_written_reads_back_equal(tmp_path, boxes):
+@pytest.mark.parametrize(("boxes", "difficult"), [(True, -1), (True, 1), (False, -1)])
+def test_what_is_written_reads_back_equal(tmp_path, boxes, difficult):
     source = tmp_path / "source"
     (tmp_path / "packed").mkdir()
     source.mkdir()
-    written = dataset(source, boxes=boxes)
+    written = dataset(source, boxes=boxes, difficult=difficult)
     recordio.save(tmp_path / "packed/train.rec", written)
     read = formats.load if boxes else formats.load_labels
     assert content(read(tmp_path / "packed")) == content(written)
@@ -133,6 +137,7 @@ def test_faults_of_records(tmp_path, written, said):
         ("4 5 80 40 0 8 4 40 20", "a box from 8, 4, 40, 20, which are no shares of the image (train/x.lst:1)"),
         ("4 5 80 40 0 .5 .1 .1 .5", "has no area (train/x.lst:1)"),
         ("4 5 40 40 0 .1 .1 .5 .5", "the image is 80x40 as displayed, but declared 40x40 (train/x.lst:1)"),
+        ("4 6 80 40 0 .1 .1 .5 .5 .7", "the sixth number of an object is 0.7 (train/x.lst:1)"),
         ("4 five", "no numbers between index and path"),
         ("1", "one label an image, without boxes (train/x.lst:1)"),
     ],
@@ -149,6 +154,17 @@ def test_padding_in_a_list_is_no_object(tmp_path):
     data = formats.load(tmp_path)
     assert [(i.class_id, i.box) for i in data.samples[0].instances] == [(0, (20, 10, 40, 20))]
     assert data.classes == ("3",)
+
+
+def test_the_sixth_number_of_an_object_says_difficult_in_every_row_alike(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(encoded())
+    (tmp_path / "x.lst").write_text("0\t2\t6\t0\t.1\t.1\t.5\t.5\t1\t0\t.2\t.2\t.5\t.5\t0\ta.jpg\n")
+    data = formats.load(tmp_path)
+    assert [i.difficult for i in data.samples[0].instances] == [True, False]
+    assert data.notes == ("1 objects marked difficult",)
+    (tmp_path / "source").mkdir()
+    recordio.save(tmp_path / "y.rec", dataset(tmp_path / "source", boxes=True, difficult=1))
+    assert [line.split("\t")[2] for line in (tmp_path / "y.lst").read_text().splitlines()] == ["6", "6", "6"]
 
 
 def test_several_numbers_are_no_label_of_an_image(tmp_path):
