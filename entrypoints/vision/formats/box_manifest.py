@@ -44,7 +44,7 @@ def load(file: Path, folder: Folder) -> Dataset:
         found = entry[f"{name}-metadata"].get("class-map")
         if not isinstance(found, dict):
             raise Refusal(f'"{name}-metadata" has no "class-map" ({where})', 'add it: {"0": "dog"}')
-        object_detection.learn_names(names, found, where)
+        object_detection.learn_names(names, found.items(), where)
     samples, cut = [], 0
     for entry, name, where in lines:
         image = resolver.find(entry["source-ref"], where)

@@ -9,7 +9,7 @@ The files may lie in a channel of their own, `train_annotation`. An image withou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +42,9 @@ def load(folder: Folder, annotations: Folder) -> Dataset:
     names: dict[int, str] = {}
     for _, shown, content in read:
         categories = content.get("categories", [])
-        found = {c.get("class_id"): c.get("name") for c in categories if isinstance(c, dict)}
-        if not isinstance(categories, list) or len(found) < len(categories):
+        if not isinstance(categories, list) or not all(isinstance(one, dict) for one in categories):
             raise Refusal(f'"categories" is no list of classes ({shown})', 'write [{"class_id": 0, "name": "dog"}]')
-        learn_names(names, found, shown)
+        learn_names(names, [(one.get("class_id"), one.get("name")) for one in categories], shown)
     samples, cut = [], 0
     for path, shown, content in read:
         image = Resolver(path if annotations.root == folder.root else folder.root / "list", folder).find(
@@ -63,9 +62,9 @@ def load(folder: Folder, annotations: Folder) -> Dataset:
     )
 
 
-def learn_names(names: dict[int, str], found: Mapping[Any, Any], where: str) -> None:
-    """Add the class names of a file or line to `names`; Refusal where they contradict what was read before."""
-    for key, name in found.items():
+def learn_names(names: dict[int, str], found: Iterable[tuple[Any, Any]], where: str) -> None:
+    """Add the ids and names of a file's or line's classes to `names`; Refusal where they contradict what it holds."""
+    for key, name in found:
         number = int(key) if isinstance(key, int) or (isinstance(key, str) and key.isdecimal()) else -1
         if number < 0 or not isinstance(name, str) or not name.strip():
             raise Refusal(

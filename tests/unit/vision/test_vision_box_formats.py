@@ -135,6 +135,10 @@ def test_the_boxes_of_jumpstart_are_corners_and_its_classes_their_ids(tmp_path):
         (BOX, {"file": "z.jpg"}, "no image z.jpg (train/j/a.json; looked in"),
         (BOX, {"image_size": [{"width": 40, "height": 80}]}, "80x40 as displayed, but declared 40x80 (train/j/a.json)"),
         (BOX, {"categories": [DOG, CAT | {"name": "dog"}]}, "dog has two ids (train/j/a.json)"),
+        (BOX, {"categories": [DOG, CAT | {"class_id": [1]}]}, "class [1] is called 'cat' (train/j/a.json)"),
+        (BOX, {"categories": [DOG, CAT | {"class_id": 0}]}, "class_id 0 is cat, but dog before (train/j/a.json)"),
+        (BOX, {"categories": [DOG, ["cat"]]}, '"categories" is no list of classes (train/j/a.json)'),
+        (BOX, {"categories": 2}, '"categories" is no list of classes (train/j/a.json)'),
         (BOX, {"annotations": {}}, '"annotations" is no list (train/j/a.json)'),
     ],
 )
