@@ -56,7 +56,17 @@ def check_classes(dataset: Dataset, wanted: int | None) -> None:
 
 def check_objects(dataset: Dataset, what: str, hint: str, where: str = "") -> None:
     """Refuse a set without an object that a model could be asked for: nothing can be said of a detector by it."""
-    if not any(not instance.difficult for sample in dataset.samples for instance in sample.instances):
+    _check_any(dataset, what, hint, where)
+    difficult = [instance.difficult for sample in dataset.samples for instance in sample.instances]
+    if all(difficult):
+        raise Refusal(
+            f"all {len(difficult)} objects of {what} are marked difficult, and a model is asked for others only{where}",
+            "take the mark off those that it should find, or give more images with objects",
+        )
+
+
+def _check_any(dataset: Dataset, what: str, hint: str, where: str) -> None:
+    if not any(sample.instances for sample in dataset.samples):
         raise Refusal(f"none of the {len(dataset.samples)} images of {what} has an annotated object{where}", hint)
 
 
@@ -76,7 +86,8 @@ def _check(dataset: Dataset, role: str, masks: bool) -> None:
             f"the {role} set is empty: {dataset.file} puts no image into it", f"name the images of its {role} part"
         )
     hint = "annotate some of them, or give a larger validation-fraction"
-    check_objects(dataset, f"the {role} set", hint, f" ({dataset.file})")
+    check = check_objects if role == "validation" else _check_any  # difficult objects are learnt from
+    check(dataset, f"the {role} set", hint, f" ({dataset.file})")
     if masks and not dataset.has_masks:
         raise Refusal(
             f"the {role} set has boxes without masks, which task=segment needs ({dataset.file})", "use task=detect"

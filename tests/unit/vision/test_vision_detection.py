@@ -208,6 +208,34 @@ def test_a_class_that_training_does_not_know_is_told_with_its_channel(tmp_path, 
         load(data)
 
 
+def voc(folder: Path, **objects: str) -> Path:
+    """An image for each word, and the XML that annotates it: an object of a letter's class, difficult if a capital."""
+    for stem, letters in objects.items():
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 40)).save(folder / f"{stem}.png")
+        box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>20</xmax><ymax>20</ymax></bndbox>"
+        things = "".join(
+            f"<object><name>{letter.lower()}</name><difficult>{int(letter.isupper())}</difficult>{box}</object>"
+            for letter in letters
+        )
+        (folder / f"{stem}.xml").write_text(f"<annotation>{things}</annotation>")
+    return folder
+
+
+def test_difficult_objects_are_trained_on_and_others_are_needed_to_evaluate(tmp_path):
+    voc(tmp_path / "data/train", one="A", two="")
+    voc(tmp_path / "data/validation", three="a")
+    assert [len(part.samples) for part in load(tmp_path / "data")] == [2, 1]
+    voc(tmp_path / "data/validation", three="A", four="A")
+    said = "all 2 objects of {} are marked difficult, and a model is asked for others only"
+    with pytest.raises(Refusal, match=said.format("the validation set") + r" \(the XML files of channel") as refused:
+        load(tmp_path / "data")
+    assert refused.value.hint
+    folder = tmp_path / "data/validation"
+    with pytest.raises(Refusal, match=said.format(folder)):
+        verbs.evaluation_set(argparse.Namespace(data=folder, manifest=""), ["a"])
+
+
 def test_a_detector_is_not_evaluated_on_images_without_objects(tmp_path):
     for name in ("images", "labels"):
         (tmp_path / name).mkdir()
