@@ -7,7 +7,7 @@ from pathlib import Path
 
 from optml.errors import Refusal
 from vision import formats, sets
-from vision.folder import Folder
+from vision.folder import Folder, shortened
 from vision.record import Dataset
 
 
@@ -73,11 +73,16 @@ def _check_any(dataset: Dataset, what: str, hint: str, where: str) -> None:
 def _tell(dataset: Dataset, role: str) -> None:
     instances = sum(len(sample.instances) for sample in dataset.samples)
     negatives = sum(not sample.instances for sample in dataset.samples)
-    classes = ", ".join(dataset.classes) or "no class"
-    print(f"{role}: {len(dataset.samples)} images, {instances} instances of {classes}, {negatives} images without any")
+    present = {instance.class_id for sample in dataset.samples for instance in sample.instances}
+    found = ", ".join(name for index, name in enumerate(dataset.classes) if index in present) or "no class"
+    print(f"{role}: {len(dataset.samples)} images, {instances} instances of {found}, {negatives} images without any")
     if role == "train":
         for note in dataset.notes:
             print(f"note: {note}")
+        if absent := [name for index, name in enumerate(dataset.classes) if index not in present]:
+            names = shortened(", ".join(absent))
+            what = f"class {names}: it is" if len(absent) == 1 else f"classes {names}: they are"
+            print(f"note: the train set has no object of {what} not learnt")
 
 
 def _check(dataset: Dataset, role: str, masks: bool) -> None:

@@ -212,7 +212,7 @@ def voc(folder: Path, **objects: str) -> Path:
     """An image for each word, and the XML that annotates it: an object of a letter's class, difficult if a capital."""
     for stem, letters in objects.items():
         folder.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (40, 40)).save(folder / f"{stem}.png")
+        Image.new("RGB", (40, 40), (sum(stem.encode()) % 256, 0, 0)).save(folder / f"{stem}.png")
         box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>20</xmax><ymax>20</ymax></bndbox>"
         things = "".join(
             f"<object><name>{letter.lower()}</name><difficult>{int(letter.isupper())}</difficult>{box}</object>"
@@ -234,6 +234,27 @@ def test_difficult_objects_are_trained_on_and_others_are_needed_to_evaluate(tmp_
     folder = tmp_path / "data/validation"
     with pytest.raises(Refusal, match=said.format(folder)):
         verbs.evaluation_set(argparse.Namespace(data=folder, manifest=""), ["a"])
+
+
+@pytest.mark.parametrize(
+    ("first", "held_out", "told"),
+    [
+        ("ab", "b", ["train: 2 images, 3 instances of a, b, 0 images without any"]),
+        ("a", "b", ["train: 2 images, 2 instances of a, 0 images without any", "of class b: it is not learnt"]),
+        (
+            "a",
+            "bc",
+            ["train: 2 images, 2 instances of a, 0 images without any", "of classes b, c: they are not learnt"],
+        ),
+    ],
+)
+def test_a_class_that_only_validation_has_is_told(tmp_path, capsys, first, held_out, told):
+    voc(tmp_path / "data/train/train", one=first, two="a")
+    voc(tmp_path / "data/train/validation", three=held_out)
+    load(tmp_path / "data")
+    said = [line.removeprefix("note: the train set has no object ") for line in capsys.readouterr().out.splitlines()]
+    classes = ", ".join(held_out)
+    assert said == [*told, f"validation: 1 images, {len(held_out)} instances of {classes}, 0 images without any"]
 
 
 def test_a_detector_is_not_evaluated_on_images_without_objects(tmp_path):
