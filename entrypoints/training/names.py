@@ -47,9 +47,10 @@ OBJECT_DETECTION: Mapping[str, Meaning] = {
     "image-shape": Alias("img-size"),
     "use-pretrained-model": _pretrained("coco"),
     "label-width": Idle("every object of an image is read, however many there are"),
-    "freeze-layer-pattern": Refused(
-        "it matches names of MXNet's layers, and the networks are torchvision's",
-        'set "frozen-stages" to the number of first stages of the backbone that are not trained',
+    "freeze-layer-pattern": Idle(
+        '"frozen-stages" alone freezes layers, which have other names in torchvision than in MXNet',
+        values=("false",),
+        hint='set "frozen-stages" to the number of first stages of the backbone that are not trained',
     ),
 }
 """AWS's built-in Object Detection. Its SSD on ResNet-50 has no counterpart in torchvision: the detector there is that
@@ -117,7 +118,7 @@ YOLO: Mapping[str, Meaning] = {
     "base-network": Refused(
         "YOLO's networks are its own", 'set "model-size", or train the program ssd, which has VGG-16 and ResNet-50'
     ),
-    "freeze-layer-pattern": Refused("it matches names of MXNet's layers, which YOLO has not", "leave it out"),
+    "freeze-layer-pattern": Idle("every layer is trained", values=("false",), hint="leave it out"),
     "overlap-threshold": Idle(
         "mAP50 is at IoU 0.5", values=("0.5", ".5"), hint="leave it out, and look at mAP75 or mAP50-95"
     ),

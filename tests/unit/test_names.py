@@ -66,6 +66,11 @@ def test_every_name_is_known(program: str, theirs: str) -> None:
         ("yolo", {"fliplr": "0.0"}, 'hyperparameter "fliplr" cannot be followed', "leave it out"),
         ("yolo", {"data": "coco8.yaml"}, 'hyperparameter "data" cannot be followed', "leave it out, and give"),
         ("yolo", {"base_network": "vgg-16"}, 'hyperparameter "base_network" cannot be followed', 'set "model-size"'),
+        (
+            "ssd", {"freeze_layer_pattern": "^conv1_"},
+            'hyperparameter "freeze_layer_pattern" is ^conv1_, but "frozen-stages" alone', 'set "frozen-stages" to',
+        ),
+        ("yolo", {"freeze_layer_pattern": "^conv1_"}, 'hyperparameter "freeze_layer_pattern" is ^conv1_', "leave it"),
         ("ssd", {"mini_batch_size": "0"}, 'hyperparameter "mini_batch_size" is 0', 'set "mini_batch_size", or'),
     ],
 )  # fmt: skip
@@ -75,6 +80,13 @@ def test_a_refusal_calls_it_as_it_was_typed(program: str, given: dict[str, str],
         parse(whole.hyperparameters, given, aliases=whole.aliases)
     assert refused.value.message.startswith(said)
     assert refused.value.hint.startswith(hint)
+
+
+@pytest.mark.parametrize("program", ["ssd", "yolo"])
+def test_a_pattern_that_freezes_nothing_has_no_effect(program: str) -> None:
+    whole, said = importlib.import_module(program).PROGRAM, []
+    parse(whole.hyperparameters, {"freeze_layer_pattern": "False"}, said.append, whole.aliases)
+    assert [line.partition(":")[0] for line in said] == ['hyperparameter "freeze_layer_pattern" has no effect']
 
 
 def test_settings_of_ultralytics_are_understood() -> None:
