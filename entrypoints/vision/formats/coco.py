@@ -18,6 +18,7 @@ import numpy as np
 from optml.errors import Refusal
 from vision import documents, images, masks
 from vision.folder import Folder, shortened
+from vision.formats import corners
 from vision.formats.resolve import Resolver
 from vision.record import Box, Dataset, Instance, Polygon, Sample, build
 
@@ -62,7 +63,12 @@ def _read(file: Path, shown: str) -> Record:
     for key in ("images", "annotations"):
         if not isinstance(content, dict) or not _are_records(content.get(key)):
             raise Refusal(f'{shown} has no list of objects "{key}"', "COCO needs images, categories and annotations")
-    if not _are_records(content.get("categories")) or not content["categories"]:
+    if content.get("categories") == []:
+        raise Refusal(
+            f'"categories" is an empty list ({shown})',
+            'list the classes: {"id": 1, "name": "cracked"}; JumpStart\'s annotations.json is without "categories"',
+        )
+    if not _are_records(content.get("categories")):
         raise Refusal(
             f'{shown} has no "categories": so does JumpStart\'s annotations.json, whose boxes are x1 y1 x2 y2',
             "write COCO: categories, and boxes as x y width height",
@@ -112,13 +118,7 @@ def _sample(record: Record, annotations: list[Record], reading: _Reading) -> Sam
     source = f"{reading.shown}, image {record['id']}"
     path = reading.resolver.find(record["file_name"], source)
     size = images.image_size(path, reading.folder.show(path))
-    declared = (record.get("width", size[0]), record.get("height", size[1]))
-    if declared != size:
-        raise Refusal(
-            f"image {reading.folder.show(path)} is {size[0]}x{size[1]} as displayed, "
-            f"but declared {declared[0]}x{declared[1]} ({source})",
-            "annotate the image as it is, EXIF orientation applied",
-        )
+    corners.check_size(record, size, source, f"image {reading.folder.show(path)}")
     found = [_instance(annotation, size, reading) for annotation in annotations]
     instances = tuple(instance for instance in found if instance)
     return Sample(path, reading.folder.name(path), *size, instances, source)

@@ -1,9 +1,11 @@
-"""Boxes of formats that give corners in pixels: checked against the image they lie in (standard library only)."""
+"""Boxes and sizes in pixels, checked against the image that they are of (standard library only)."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from optml.errors import Refusal
 from vision.folder import shortened
@@ -29,6 +31,25 @@ def placed(corners: Sequence[object], size: tuple[int, int], where: str, hint: s
         raise Refusal(outside, hint)
     moved = max(left - x1, top - y1, x2 - right, y2 - bottom)
     return (left, top, right, bottom), moved > 1
+
+
+def check_size(declared: Mapping[str, Any], size: tuple[int, int], where: str, image: str = "the image") -> None:
+    """Refuse a declared "width" and "height" that are not those of an image of (width, height), or no numbers.
+
+    A side that is not declared is not checked.
+    """
+    sides = [declared.get(name, side) for name, side in zip(("width", "height"), size, strict=True)]
+    for name, side in zip(("width", "height"), sides, strict=True):
+        if not isinstance(side, int | float) or not _is_number(side):
+            raise Refusal(
+                f'"{name}" of {image} is {shortened(json.dumps(side))}, which is no number ({where})',
+                f"write it in pixels, without quotes, or leave it out: {image} is {size[0]}x{size[1]}",
+            )
+    if tuple(sides) != size:
+        raise Refusal(
+            f"{image} is {size[0]}x{size[1]} as displayed, but declared {sides[0]}x{sides[1]} ({where})",
+            "annotate the image as it is, EXIF orientation applied",
+        )
 
 
 def _is_number(value: float) -> bool:

@@ -46,13 +46,7 @@ def load(file: Path, folder: Folder) -> Dataset:
             raise Refusal(f"an image without id or file_name ({where})", "add both")
         image = resolver.find(record["file_name"], where)
         size = images.image_size(image, folder.show(image))
-        declared = (record.get("width", size[0]), record.get("height", size[1]))
-        if declared != size:
-            raise Refusal(
-                f"image {folder.show(image)} is {size[0]}x{size[1]} as displayed, but declared "
-                f"{declared[0]}x{declared[1]} ({where})",
-                "annotate the image as it is, EXIF orientation applied",
-            )
+        corners.check_size(record, size, where, f"image {folder.show(image)}")
         instances = []
         for one in by_image.pop(json.dumps(record["id"]), []):
             box, bbox = _where(one, shown), one.get("bbox")

@@ -84,12 +84,8 @@ def instances(
     """The instances of one image's `image_size` and `annotations`, and how many boxes were cut at its edges."""
     declared, annotations = content.get("image_size"), content.get("annotations")
     sides = declared[0] if isinstance(declared, list) and declared else declared
-    if isinstance(sides, dict) and (sides.get("width"), sides.get("height")) != size:
-        raise Refusal(
-            f"the image is {size[0]}x{size[1]} as displayed, but declared {sides.get('width')}x{sides.get('height')} "
-            f"({where})",
-            "annotate the image as it is, EXIF orientation applied",
-        )
+    if isinstance(sides, dict):
+        corners.check_size(sides, size, where)
     if not isinstance(annotations, list):
         raise Refusal(f'"annotations" is no list ({where})', HINT)
     order, found, cut = sorted(names), [], 0

@@ -134,6 +134,11 @@ def test_the_boxes_of_jumpstart_are_corners_and_its_classes_their_ids(tmp_path):
         (BOX | {"left": None}, {}, "left, top, width, height are None, 20, 30, 15"),
         (BOX, {"file": "z.jpg"}, "no image z.jpg (train/j/a.json; looked in"),
         (BOX, {"image_size": [{"width": 40, "height": 80}]}, "80x40 as displayed, but declared 40x80 (train/j/a.json)"),
+        (
+            BOX,
+            {"image_size": [{"width": "80", "height": 40}]},
+            '"width" of the image is "80", which is no number (train/j/a.json)',
+        ),
         (BOX, {"categories": [DOG, CAT | {"name": "dog"}]}, "dog has two ids (train/j/a.json)"),
         (BOX, {"categories": [DOG, CAT | {"class_id": [1]}]}, "class [1] is called 'cat' (train/j/a.json)"),
         (BOX, {"categories": [DOG, CAT | {"class_id": 0}]}, "class_id 0 is cat, but dog before (train/j/a.json)"),
@@ -180,6 +185,26 @@ def test_faults_of_an_augmented_manifest(tmp_path, lines, said):
 def test_faults_of_jumpstart(tmp_path, changes, said):
     jumpstart(pictures(tmp_path), {"image_id": 0, "bbox": [10, 20, 40, 35], "category_id": 4, "id": 7} | changes)
     assert said in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("side", "said"),
+    [
+        ({"height": "40"}, '"height" of image train/images/a.jpg is "40", which is no number'),
+        ({"height": None}, '"height" of image train/images/a.jpg is null, which is no number'),
+        ({"height": 80}, "image train/images/a.jpg is 80x40 as displayed, but declared 80x80"),
+    ],
+)
+@pytest.mark.parametrize("categories", [{}, {"categories": [{"id": 4, "name": "dog"}]}])  # JumpStart's, COCO's
+def test_a_declared_side_that_is_no_number_is_refused_by_name(tmp_path, side, said, categories):
+    images = [{"file_name": "a.jpg", "width": 80, "id": 3} | side]
+    jumpstart(pictures(tmp_path), images=images, **categories)
+    assert refusal(tmp_path) == f"{said} (train/annotations.json, image 3)"
+
+
+def test_categories_that_are_empty_are_told_as_such(tmp_path):
+    jumpstart(pictures(tmp_path), categories=[])
+    assert refusal(tmp_path) == '"categories" is an empty list (train/annotations.json)'
 
 
 def test_two_images_of_one_id_in_jumpstart_are_refused(tmp_path):
