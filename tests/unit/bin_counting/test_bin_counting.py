@@ -122,6 +122,11 @@ def test_a_batch_of_one_image_is_refused_where_a_hidden_layer_normalises(job: Jo
     assert "batch-size=2 makes a batch of one image out of 27" in job.refused()
 
 
+def test_a_hidden_layer_that_no_memory_holds_is_refused(job: Job) -> None:
+    job.configure(**TINY, hidden="1000000000000")
+    assert '"hidden" is 1000000000000; allowed: ' in job.refused()
+
+
 def test_another_number_of_counts_than_the_data_has_is_refused(job: Job) -> None:
     job.configure(**TINY, num_classes="6")
     assert "num-classes=6, but the data has 5 classes (1, 2, 3, 4, 5)" in job.refused()
