@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from optml import hyperparameters, outcomes, stopping, supervisor
-from optml.aliases import Idle, Meaning, Refused
+from optml.aliases import Alias, Idle, Meaning, Refused
 from optml.environment import Environment, base_dir
 from optml.errors import Refusal
 from optml.metrics import Registry
@@ -82,20 +82,27 @@ class Program:
 
     def describe(self) -> dict[str, Any]:
         """The program's entry in `programs.json`."""
+        aliases = {name: _ours(one) for name, one in self.aliases.items() if _ours(one) != name}
         return {
             "file": f"{self.name}.py",
             "summary": self.summary,
             "environment": self.environment,
             "images": list(self.images),
             "several_hosts": self.several_hosts,
-            "hyperparameters": hyperparameters.describe(self.hyperparameters),
+            "hyperparameters": [self._spelt(entry) for entry in hyperparameters.describe(self.hyperparameters)],
             "metric_definitions": self.metrics.definitions(),
             "channels": {name: dataclasses.asdict(channel) for name, channel in self.channels.items()},
             "verbs": list(self.verbs),
-            **({"aliases": {name: _ours(one) for name, one in self.aliases.items()}} if self.aliases else {}),
+            **({"aliases": aliases} if aliases else {}),
             **({"samples": self.samples} if self.samples else {}),
             **({"sample_settings": dict(self.sample_settings)} if self.sample_settings else {}),
         }
+
+    def _spelt(self, declared: dict[str, Any]) -> dict[str, Any]:
+        """A declaration with what else its values are called, where the hyperparameter is an alias of itself."""
+        own = self.aliases.get(declared["name"])
+        also = [theirs for theirs, ours in own.values.items() if theirs != ours] if isinstance(own, Alias) else []
+        return declared | ({"also": also} if also else {})
 
     def _run(self, arguments: list[str], base: Path | None) -> int:
         code = 0

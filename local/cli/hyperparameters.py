@@ -23,7 +23,7 @@ def check(declared: Mapping[str, Any], given: str) -> None:
     text = _decoded(given)
     if declared.get("optional") and text.strip().lower() in _NONE:
         return
-    if not _allows(declared, text):
+    if text.strip().lower() not in declared.get("also", ()) and not _allows(declared, text):
         name = declared["name"]
         near = " or ".join(_nearest(declared, text)) or "…"
         default = f", or leave it out for {declared['default']}" if declared.get("default") not in (None, "") else ""

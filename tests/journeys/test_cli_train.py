@@ -301,6 +301,7 @@ def test_a_job_without_checkpoints_cannot_be_resumed(drydock: Drydock) -> None:
         (("hello", "--hp", "epochs"), "is not of the form name=value"),
         (("hello", "--resume", "no-such-job"), "no-such-job"),
         (("yolo", "--hp", "epoch=3"), "yolo has no hyperparameter 'epoch'"),
+        (("yolo", "--hp", "device=gpu"), 'hyperparameter "device" is gpu; allowed: auto, cpu or cuda'),
         (("yolo", "--data", "test=/tmp"), "yolo reads no channel 'test'"),
         (("yolo", "--hp", "img-size=333"), "hint: --hp img-size=320 or 352"),
         (("hello", "--resume", ""), "the name of the job is empty"),

@@ -72,3 +72,11 @@ def test_the_hint_is_what_comes_nearest_and_the_default(name: str, given: str, h
         hyperparameters.check(declared, given)
 
     assert refused.value.hint == hint
+
+
+def test_what_else_a_value_is_called_is_taken() -> None:
+    declared = {"name": "device", "type": "str", "choices": ["cpu", "cuda"], "also": ["0", "cuda:0"]}
+    for text in ("0", "CUDA:0", '"0"', "cpu"):
+        hyperparameters.check(declared, text)
+    with pytest.raises(Refusal, match='"device" is 1; allowed: cpu or cuda'):
+        hyperparameters.check(declared, "1")
